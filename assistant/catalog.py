@@ -1,0 +1,344 @@
+"""Pages, papers, chunks and vectors: what is known, and the one place that may not be lost."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from assistant.database import Database, damaged
+from assistant.errors import UsageError
+from assistant.lookup import page_named, paper_named
+from assistant.period import asked, period
+from assistant.schema import Chunk, EncoderIdentity, Filters, Paper, Sighting, Vectors
+
+_IN = "IN (SELECT value FROM json_each(?))"
+_OF_BOTH = "title, abstract, date, year_inferred, author_count, authors, url, extra"
+
+
+class Page(NamedTuple):
+    """A file that was read."""
+
+    page: str
+    path: str
+    sha256: str
+    format: str
+
+
+class Listing(NamedTuple):
+    """A sighting, and the paper it is one of."""
+
+    paper_id: str
+    sighting: Sighting
+
+
+class Run(NamedTuple):
+    """When a run of the indexer ended, and what it reported."""
+
+    finished: str
+    report: Mapping[str, Any]
+
+
+class Catalog:
+    """What is known of papers; safe to read from many threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """The catalog at `path`, made if it is new."""
+        return cls(Database.open(path))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._database.path
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All changes made inside, or none of them."""
+        return self._database.transaction()
+
+    def check(self) -> None:
+        """Read the whole file; damage is a `CatalogError`."""
+        self._database.check()
+
+    # Pages and sightings
+
+    def pages(self) -> dict[str, str]:
+        """The sha256 of every page, in name order."""
+        return dict(self._rows("SELECT page, sha256 FROM pages ORDER BY page"))
+
+    def replace_page(self, page: Page, listings: Iterable[Listing]) -> set[str]:
+        """Put a page in place of what it was; the ids of the papers that this may change."""
+        with self.transaction():
+            touched = self.remove_page(page.page)
+            self._database.change("INSERT INTO pages VALUES (?, ?, ?, ?)", page)
+            rows = [(page.page, *_sighting_row(listing)) for listing in listings]
+            self._database.change_many(
+                "INSERT INTO sightings (page, position, paper_id, line,"
+                f" {_OF_BOTH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+        return touched | {str(row[2]) for row in rows}
+
+    def remove_page(self, page: str) -> set[str]:
+        """Take a page out; the ids of the papers that were seen on it."""
+        with self.transaction():
+            seen = self._rows("SELECT DISTINCT paper_id FROM sightings WHERE page = ?", page)
+            self._database.change("DELETE FROM pages WHERE page = ?", (page,))
+        return {paper_id for (paper_id,) in seen}
+
+    def sightings(self, paper_ids: Iterable[str] | None = None) -> dict[str, list[Sighting]]:
+        """Where papers were seen, by page and position."""
+        rows = self._of("paper_id, page, position, line, " + _OF_BOTH, "sightings", paper_ids)
+        found: dict[str, list[Sighting]] = {}
+        for paper_id, page, position, line, *common in sorted(rows, key=lambda row: row[1:3]):
+            sighting = Sighting(page, position, line, **_common(common))
+            found.setdefault(paper_id, []).append(sighting)
+        return found
+
+    # Papers
+
+    def set_papers(self, papers: Iterable[Paper]) -> None:
+        """Put papers in; the chunks of one whose text changed are dropped."""
+        with self.transaction():
+            for paper in papers:
+                self._set_paper(paper)
+            self._forget_fingerprint()
+
+    def _set_paper(self, paper: Paper) -> None:
+        days = _days(paper.date)
+        self._database.change(
+            "DELETE FROM chunks WHERE paper_id = ? AND NOT EXISTS (SELECT 1 FROM papers"
+            " WHERE papers.paper_id = ? AND title = ? AND abstract = ?)",
+            (paper.paper_id, paper.paper_id, paper.title, paper.abstract),
+        )
+        self._database.change(
+            f"INSERT INTO papers (paper_id, {_OF_BOTH}, first_day, last_day)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " chunked_for = CASE WHEN title = excluded.title AND abstract = excluded.abstract"
+            " THEN chunked_for END, title = excluded.title, abstract = excluded.abstract,"
+            " date = excluded.date, year_inferred = excluded.year_inferred,"
+            " author_count = excluded.author_count, authors = excluded.authors,"
+            " url = excluded.url, extra = excluded.extra,"
+            " first_day = excluded.first_day, last_day = excluded.last_day",
+            (paper.paper_id, *_common_row(paper), *days),
+        )
+
+    def remove_papers(self, paper_ids: Iterable[str]) -> None:
+        """Take papers out, and their chunks."""
+        with self.transaction():
+            self._database.change_many(
+                "DELETE FROM papers WHERE paper_id = ?", [(paper_id,) for paper_id in paper_ids]
+            )
+            self._forget_fingerprint()
+
+    def papers(self, ids: Sequence[str] | None = None) -> list[Paper]:
+        """All papers by title, or those of `ids` in that order; an id not known gives none."""
+        rows = self._of("paper_id, " + _OF_BOTH, "papers", ids)
+        seen = self.sightings(ids)
+        found = {
+            paper_id: Paper(paper_id, **_common(common), sightings=tuple(seen.get(paper_id, ())))
+            for paper_id, *common in rows
+        }
+        if ids is None:
+            return sorted(found.values(), key=lambda paper: (paper.title.casefold(), paper.title))
+        return [found[paper_id] for paper_id in dict.fromkeys(ids) if paper_id in found]
+
+    def paper(self, paper_id: str) -> Paper:
+        """The paper of that id, or of an id that begins so."""
+        titles = dict(self._rows("SELECT paper_id, title FROM papers ORDER BY paper_id"))
+        return self.papers([paper_named(paper_id, titles)])[0]
+
+    def count(self) -> int:
+        """How many papers there are."""
+        return int(self._rows("SELECT count(*) FROM papers")[0][0])
+
+    def paper_ids(self, filters: Filters = Filters()) -> set[str]:  # noqa: B008
+        """The papers that `filters` let through; one without a date has none to overlap."""
+        conditions, values = ["TRUE"], []
+        if days := asked(filters):
+            conditions.append("first_day <= ? AND last_day >= ?")
+            values += [days.last, days.first]
+        if filters.page is not None:
+            conditions.append("paper_id IN (SELECT paper_id FROM sightings WHERE page = ?)")
+            values.append(page_named(filters.page, list(self.pages())))
+        sql = "SELECT paper_id FROM papers WHERE " + " AND ".join(conditions)
+        return {paper_id for (paper_id,) in self._rows(sql, *values)}
+
+    def fingerprint(self) -> str:
+        """Another one if and only if the papers' words are."""
+        if kept := self.meta("fingerprint"):
+            return kept
+        digest = hashlib.sha256()
+        for row in self._rows("SELECT paper_id, title, abstract FROM papers ORDER BY paper_id"):
+            digest.update(json.dumps(row).encode())
+        return digest.hexdigest()
+
+    def keep_fingerprint(self) -> str:
+        """Work it out once, for all readers to come."""
+        with self.transaction():
+            fingerprint = self.fingerprint()
+            self.set_meta("fingerprint", fingerprint)
+        return fingerprint
+
+    def _forget_fingerprint(self) -> None:
+        self._database.change("DELETE FROM meta WHERE key = 'fingerprint'")
+
+    # Chunks and vectors
+
+    def unchunked(self, encoder: EncoderIdentity) -> list[str]:
+        """The papers that have no chunks for this encoder yet."""
+        sql = "SELECT paper_id FROM papers WHERE chunked_for IS NOT ? ORDER BY paper_id"
+        return [paper_id for (paper_id,) in self._rows(sql, str(encoder))]
+
+    def set_chunks(
+        self, encoder: EncoderIdentity, paper_ids: Iterable[str], chunks: Iterable[Chunk]
+    ) -> None:
+        """Put these chunks in place of all that these papers had."""
+        ids = [(paper_id,) for paper_id in paper_ids]
+        rows = [(c.chunk_id, c.paper_id, c.title, c.start, c.end) for c in chunks]
+        marks = [(str(encoder), *id_) for id_ in ids]
+        with self.transaction():
+            self._database.change_many("DELETE FROM chunks WHERE paper_id = ?", ids)
+            self._database.change_many("INSERT INTO chunks VALUES (?, ?, ?, ?, ?)", rows)
+            self._database.change_many(
+                "UPDATE papers SET chunked_for = ? WHERE paper_id = ?", marks
+            )
+
+    def chunks(self, ids: Sequence[str] | None = None) -> list[Chunk]:
+        """All chunks by paper and place, or those of `ids` in that order."""
+        where = "" if ids is None else f"WHERE chunk_id {_IN}"
+        rows = self._rows(
+            "SELECT chunk_id, paper_id, chunks.title, start, end, abstract FROM chunks"
+            f" JOIN papers USING (paper_id) {where} ORDER BY paper_id, start",
+            *(() if ids is None else (json.dumps(list(ids)),)),
+        )
+        found = {
+            chunk_id: Chunk(chunk_id, paper_id, title, abstract[start:end], start, end)
+            for chunk_id, paper_id, title, start, end, abstract in rows
+        }
+        return list(found.values()) if ids is None else [found[id_] for id_ in ids if id_ in found]
+
+    def chunk_ids(self) -> set[str]:
+        """The ids of all chunks."""
+        return {chunk_id for (chunk_id,) in self._rows("SELECT chunk_id FROM chunks")}
+
+    def vectors(self, encoder: EncoderIdentity, texts: Iterable[str]) -> dict[str, Vectors]:
+        """What this encoder made of those of `texts` that it has read."""
+        keys = {_key(text): text for text in texts}
+        rows = self._rows(
+            f"SELECT sha256, vector FROM vectors WHERE encoder = ? AND sha256 {_IN}",
+            str(encoder),
+            json.dumps(list(keys)),
+        )
+        return {keys[key]: self._vector(blob, encoder) for key, blob in rows}
+
+    def known_texts(self, encoder: EncoderIdentity, texts: Iterable[str]) -> set[str]:
+        """Those of `texts` that this encoder has read."""
+        keys = {_key(text): text for text in texts}
+        sql = "SELECT sha256 FROM vectors WHERE encoder = ?"
+        known = {key for (key,) in self._rows(sql, str(encoder))}
+        return {text for key, text in keys.items() if key in known}
+
+    def _vector(self, blob: bytes, encoder: EncoderIdentity) -> Vectors:
+        if len(blob) != 4 * encoder.dimension:
+            raise damaged(self.path, "a vector of another length")
+        return np.frombuffer(blob, "<f4").astype(np.float32)
+
+    def add_vectors(self, encoder: EncoderIdentity, texts: Sequence[str], vectors: Vectors) -> None:
+        """Keep what an encoder made of `texts`."""
+        blobs = (vector.tobytes() for vector in np.asarray(vectors, "<f4"))
+        self._database.change_many(
+            "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)",
+            [(str(encoder), _key(text), blob) for text, blob in zip(texts, blobs, strict=True)],
+        )
+
+    # Facts about the whole, and the runs that made it
+
+    def meta(self, key: str) -> str | None:
+        """What was kept under `key`."""
+        found = self._rows("SELECT value FROM meta WHERE key = ?", key)
+        return str(found[0][0]) if found else None
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep `value` under `key`."""
+        self._database.change("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+    def add_run(self, report: Mapping[str, Any]) -> None:
+        """Keep the record of a run of the indexer."""
+        finished = datetime.now(UTC).isoformat(timespec="seconds")
+        sql = "INSERT INTO runs (finished, report) VALUES (?, ?)"
+        self._database.change(sql, (finished, json.dumps(report)))
+
+    def runs(self) -> list[Run]:
+        """The runs of the indexer, newest first."""
+        rows = self._rows("SELECT finished, report FROM runs ORDER BY number DESC")
+        return [Run(finished, json.loads(report)) for finished, report in rows]
+
+    def _rows(self, sql: str, *values: Any) -> list[Any]:
+        return self._database.rows(sql, values)
+
+    def _of(self, columns: str, table: str, paper_ids: Iterable[str] | None) -> list[Any]:
+        sql = f"SELECT {columns} FROM {table}"
+        if paper_ids is None:
+            return self._rows(sql)
+        return self._rows(f"{sql} WHERE paper_id {_IN}", json.dumps(list(paper_ids)))
+
+
+def _key(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def _days(date: str | None) -> tuple[str, str] | tuple[None, None]:
+    try:
+        return period(date or "")
+    except UsageError:
+        return (None, None)
+
+
+def _sighting_row(listing: Listing) -> tuple[Any, ...]:
+    seen = listing.sighting
+    return (seen.position, listing.paper_id, seen.line, *_common_row(seen))
+
+
+def _common_row(of: Paper | Sighting) -> tuple[Any, ...]:
+    return (
+        of.title,
+        of.abstract,
+        of.date,
+        of.year_inferred,
+        of.author_count,
+        json.dumps(of.authors),
+        of.url,
+        json.dumps(dict(of.extra)),
+    )
+
+
+def _common(row: Sequence[Any]) -> dict[str, Any]:
+    title, abstract, date, year_inferred, author_count, authors, url, extra = row
+    return {
+        "title": title,
+        "abstract": abstract,
+        "date": date,
+        "year_inferred": bool(year_inferred),
+        "author_count": author_count,
+        "authors": tuple(json.loads(authors)),
+        "url": url,
+        "extra": json.loads(extra),
+    }

@@ -1,0 +1,94 @@
+"""Papers -> chunks: whole sentences that the encoder reads in one go. Most papers give two."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from assistant.schema import Chunk, Encoder, Paper
+from assistant.sentences import split
+
+_SPECIAL_PIECES = 2
+# The last sentence of a chunk opens the next one, unless it is longer than this.
+_OVERLAP = 64
+# However long a title is, so much of the budget stays for the abstract.
+_SHARE_OF_TITLE = 0.5
+
+
+def chunk(papers: Sequence[Paper], encoder: Encoder) -> list[Chunk]:
+    """Chunks of at most `encoder.max_pieces`, the title counted; no text of a paper is lost."""
+    by_id = {paper.paper_id: paper for paper in papers if paper.abstract.strip()}
+    titles = {paper_id: _short_title(paper.title, encoder) for paper_id, paper in by_id.items()}
+    texts: dict[str, list[str]] = {paper_id: [] for paper_id in by_id}
+    for node in _split(list(by_id.values()), titles, encoder):
+        texts[node.ref_doc_id].append(node.get_content())
+    return [
+        piece
+        for paper_id, paper in by_id.items()
+        for piece in _placed(paper, titles[paper_id], texts[paper_id])
+    ]
+
+
+def _split(papers: Sequence[Paper], titles: Mapping[str, str], encoder: Encoder) -> Sequence[Any]:
+    if not papers:
+        return ()
+    # Seconds to import, and only indexing needs it.
+    from llama_index.core.ingestion import IngestionPipeline
+    from llama_index.core.node_parser import SentenceSplitter
+    from llama_index.core.schema import Document
+
+    splitter = SentenceSplitter(
+        chunk_size=encoder.max_pieces - _SPECIAL_PIECES,
+        chunk_overlap=min(_OVERLAP, encoder.max_pieces // 4),
+        tokenizer=lambda text: range(encoder.count(text)),
+        paragraph_separator="\n\n",
+        chunking_tokenizer_fn=_sentences,
+        include_prev_next_rel=False,
+    )
+    # The splitter takes the metadata's pieces off its budget, which is what the title needs.
+    documents = [
+        Document(
+            id_=paper.paper_id,
+            text=paper.abstract,
+            metadata={"title": titles[paper.paper_id]},
+            metadata_template="{value}",
+        )
+        for paper in papers
+    ]
+    return IngestionPipeline(transformations=[splitter], disable_cache=True).run(
+        documents=documents
+    )
+
+
+def _short_title(title: str, encoder: Encoder) -> str:
+    most = int(encoder.max_pieces * _SHARE_OF_TITLE)
+    while (pieces := encoder.count(title)) > most:
+        title = title[: len(title) * most // pieces].rpartition(" ")[0] or title[: len(title) // 2]
+    return title
+
+
+def _sentences(text: str) -> list[str]:
+    # The parts must join to the text again, so each keeps the blank space behind it.
+    starts = [0, *(start for start, _ in split(text)[1:]), len(text)]
+    return [text[start:end] for start, end in pairwise(starts)]
+
+
+def _placed(paper: Paper, title: str, texts: Sequence[str]) -> Iterator[Chunk]:
+    """Each text with its place in the abstract, overlapping the one before by one sentence."""
+    sentences = split(paper.abstract)
+    done = 0
+    for text in texts:
+        # No text between two chunks is left out, so of equal places the last possible is right.
+        latest = done + len(paper.abstract[done:]) - len(paper.abstract[done:].lstrip())
+        start = paper.abstract.rindex(text, 0, latest + len(text))
+        end = start + len(text)
+        if end > done:
+            last = max((begin for begin, _ in sentences if begin < done), default=0)
+            yield _chunk(paper, title, max(start, last) if start < done else start, end)
+            done = end
+
+
+def _chunk(paper: Paper, title: str, start: int, end: int) -> Chunk:
+    text = paper.abstract[start:end]
+    digest = hashlib.sha256(f"{title}\n{text}{start}".encode("utf-8", "replace")).hexdigest()
+    return Chunk(f"{paper.paper_id}-{digest[:8]}", paper.paper_id, title, text, start, end)

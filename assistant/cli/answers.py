@@ -1,0 +1,152 @@
+"""How answers, verdicts and papers look to a person."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from assistant.cli.screen import Screen
+from assistant.schema import Answer, Paper, ScoredPaper, Sentence, Verdict
+
+if TYPE_CHECKING:
+    from assistant.schema import Citation, Sighting
+
+# Words, not colour alone: a mark must survive a pipe, a printer and a colour-blind reader.
+MARKS: Mapping[str, tuple[str, str, str]] = {
+    "supported": ("✓", "supported", "green"),
+    "partial": ("⚠", "only partly in the abstract", "yellow"),
+    "contradicted": ("✗", "contradicted", "bold red"),
+    "not_in_evidence": ("⚠", "not in the abstract", "yellow"),
+    "uncited": ("⚠", "no source given", "yellow"),
+    "not_a_claim": ("·", "no claim", "dim"),
+}
+_UNMARKED = {"supported", "not_a_claim"}
+_SNIPPET = 240
+
+
+def show_answer(screen: Screen, answer: Answer, *, streamed: bool = False) -> None:
+    """Prints the answer, a mark for every sentence not supported, and the sources."""
+    if not streamed:
+        screen.put(answer.text)
+    if answer.refusal:
+        _show_refusal(screen, answer)
+        return
+    marked = [one for one in answer.sentences if one.verdict.label not in _UNMARKED]
+    if marked:
+        screen.gap()
+    for sentence in marked:
+        _show_mark(screen, sentence)
+    show_sources(screen, answer)
+
+
+def show_sources(screen: Screen, answer: Answer) -> None:
+    """Prints every cited paper with the span that supports the answer."""
+    if not answer.citations:
+        return
+    papers = {hit.paper.paper_id: hit.paper for hit in answer.papers}
+    screen.gap()
+    screen.put(("Sources", "bold"))
+    for citation in answer.citations:
+        _show_citation(screen, citation, papers.get(citation.paper_id))
+
+
+def show_hits(screen: Screen, hits: Iterable[ScoredPaper], *, whole: bool = False) -> None:
+    """Prints ranked papers, each with the start of its abstract, or all of it."""
+    for number, hit in enumerate(hits):
+        if number:
+            screen.gap()
+        paper, first = hit.paper, f"{hit.rank:>2}. "
+        screen.put((paper.title, "bold"), first=first)
+        screen.put((" · ".join(_facts(paper) + _reasons(hit)), "dim"), first="    ")
+        screen.put(paper.abstract if whole else _start(paper.abstract), first="    ")
+
+
+def show_verdicts(screen: Screen, sentences: Iterable[Sentence], titles: Mapping[str, str]) -> None:
+    """Prints each sentence under its verdict, and the span that decided it."""
+    for sentence in sentences:
+        sign, words, style = MARKS[sentence.verdict.label]
+        screen.put((f"{words}: ", style), sentence.text, first=f"{sign} ")
+        _show_evidence(screen, sentence.verdict, titles)
+
+
+def show_paper(screen: Screen, paper: Paper) -> None:
+    """Prints one paper with everything known of it."""
+    screen.put((paper.title, "bold"))
+    screen.put((" · ".join(_facts(paper)), "dim"))
+    for line in filter(None, (", ".join(paper.authors), paper.url or "")):
+        screen.put(line)
+    for name, value in paper.extra.items():
+        screen.put((f"{name}: ", "dim"), value)
+    screen.gap()
+    screen.put(paper.abstract)
+    screen.gap()
+    screen.put(("Seen", "bold"))
+    for sighting in paper.sightings:
+        screen.put(_seen(sighting), first="  ", rest="    ")
+
+
+def tally(sentences: Iterable[Sentence]) -> str:
+    """How many claims are supported, in words."""
+    labels = [one.verdict.label for one in sentences if one.verdict.label != "not_a_claim"]
+    return f"{labels.count('supported')} of {len(labels)} claims supported"
+
+
+def _show_refusal(screen: Screen, answer: Answer) -> None:
+    assert answer.refusal
+    if answer.refusal.reason and answer.refusal.reason not in answer.text:
+        screen.put((answer.refusal.reason, "dim"))
+    if answer.refusal.nearest:
+        screen.gap()
+        screen.put(("Nearest papers", "bold"))
+        for hit in answer.refusal.nearest:
+            screen.put(hit.paper.title, (f"  {hit.paper.paper_id}", "dim"), first="  · ")
+
+
+def _show_mark(screen: Screen, sentence: Sentence) -> None:
+    verdict = sentence.verdict
+    sign, words, style = MARKS[verdict.label]
+    screen.put((f"{words}: ", style), f"“{sentence.text}”", first=f"{sign} ")
+    if verdict.label == "contradicted" and verdict.evidence:
+        screen.put(f"the abstract says “{verdict.evidence.quote}”", first="  ")
+    if verdict.reason:
+        screen.put((verdict.reason, "dim"), first="  ")
+
+
+def _show_evidence(screen: Screen, verdict: Verdict, titles: Mapping[str, str]) -> None:
+    if verdict.evidence:
+        paper_id = verdict.evidence.paper_id
+        says = "the abstract says " if verdict.label == "contradicted" else ""
+        screen.put(f"{says}“{verdict.evidence.quote}”", first="    ")
+        screen.put((f"{titles.get(paper_id, '')} ({paper_id})".lstrip(), "dim"), first="    ")
+    if verdict.reason and verdict.label not in _UNMARKED:
+        screen.put((verdict.reason, "dim"), first="    ")
+
+
+def _show_citation(screen: Screen, citation: "Citation", paper: Paper | None) -> None:
+    first = f"[{citation.number}] "
+    rest = " " * len(first)
+    screen.put((citation.title, "bold"), first=first)
+    facts = _facts(paper) if paper else [citation.paper_id]
+    screen.put((" · ".join([*facts, *filter(None, [citation.url])]), "dim"), first=rest)
+    if citation.quote:
+        screen.put((f"“{citation.quote}”", "italic"), first=rest)
+
+
+def _facts(paper: Paper) -> list[str]:
+    date = paper.date and (f"{paper.date} (year inferred)" if paper.year_inferred else paper.date)
+    count = paper.author_count and f"{paper.author_count} author{'s' * (paper.author_count != 1)}"
+    return [fact for fact in (date, count, paper.paper_id) if fact]
+
+
+def _reasons(hit: ScoredPaper) -> list[str]:
+    ranks = (("by meaning", hit.dense), ("by words", hit.lexical))
+    return [f"#{reason.rank} {name}" for name, reason in ranks if reason]
+
+
+def _start(abstract: str) -> str:
+    if len(abstract) <= _SNIPPET:
+        return abstract
+    return f"{abstract[:_SNIPPET].rsplit(' ', 1)[0]} …"
+
+
+def _seen(sighting: "Sighting") -> str:
+    when = f", {sighting.date}" if sighting.date else ""
+    return f"{sighting.page}, listing {sighting.position}, line {sighting.line}{when}"

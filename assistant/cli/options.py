@@ -1,0 +1,63 @@
+"""The options that commands share, each named, worded and checked once."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from assistant.errors import UsageError
+
+if TYPE_CHECKING:
+    from assistant.schema import Filters
+
+_DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
+
+Words = Annotated[
+    list[str] | None,
+    # Its help would show Python's type; the command's own help says it in words.
+    typer.Argument(metavar="QUESTION", hidden=True),
+]
+Rows = Annotated[
+    str | None,
+    typer.Option(
+        "--file", "-f", metavar="X.jsonl", help="Work through a file, one JSON object a line."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit 3 unless every claim is supported.")]
+Since = Annotated[
+    str | None, typer.Option(metavar="DATE", help="Only papers from then on: 2021, 2021-03, …")
+]
+Until = Annotated[str | None, typer.Option(metavar="DATE", help="Only papers up to then.")]
+Year = Annotated[
+    int | None, typer.Option(metavar="YEAR", min=1000, max=9999, help="Only papers of that year.")
+]
+Page = Annotated[str | None, typer.Option(metavar="NAME", help="Only papers of that page.")]
+TopK = Annotated[
+    int | None, typer.Option("--top-k", "-k", metavar="N", min=1, max=100, help="How many papers.")
+]
+Model = Annotated[
+    str | None, typer.Option(metavar="NAME", help='The model that answers; "embedded" for none.')
+]
+BaseUrl = Annotated[
+    str | None, typer.Option(metavar="URL", help="An OpenAI-compatible server, http://…/v1.")
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="A config.toml of your own.")
+]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more on standard error.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but results and errors.")]
+
+
+def filters(since: str | None, until: str | None, year: int | None, page: str | None) -> "Filters":
+    """The filters asked for, or an error where no paper could ever pass them."""
+    from assistant.schema import Filters
+
+    for name, date in (("--since", since), ("--until", until)):
+        if date is not None and not _DATE.fullmatch(date):
+            raise UsageError(f"{name} {date!r} is no date: write 2021, 2021-03 or 2021-03-12")
+    # "~" sorts after every digit: 2021 as an end is the end of 2021.
+    if since and until and since > f"{until}~":
+        raise UsageError(f"--since {since} is after --until {until}: swap them")
+    return Filters(since=since, until=until, year=year, page=page)

@@ -1,0 +1,105 @@
+"""`assistant search` and `show`: papers, without an answer."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from assistant.cli import options
+from assistant.cli.session import Session, question_of, verb
+
+if TYPE_CHECKING:
+    from assistant.build import Assistant
+    from assistant.schema import Filters
+
+_TOP = 10
+PaperId = Annotated[str, typer.Argument(metavar="ID", hidden=True)]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the verbs."""
+    verb(
+        app,
+        "search",
+        'assistant search "diffusion models for video editing"',
+        'assistant search "pose estimation" --year 2022 --top-k 3 --json',
+    )(search)
+    verb(app, "show", "assistant show 3f9a1c", "assistant show 3f9a1c --json")(show)
+
+
+def search(
+    session: Session,
+    question: options.Words = None,
+    file: options.Rows = None,
+    as_json: options.Json = False,
+    since: options.Since = None,
+    until: options.Until = None,
+    year: options.Year = None,
+    page: options.Page = None,
+    top_k: options.TopK = None,
+) -> int:
+    """Ranks the papers nearest to a question, without an answer.
+
+    QUESTION may be -, to read it from standard input.
+    """
+    from assistant.cli.answers import show_hits
+    from assistant.cli.ask import alone
+    from assistant.records import search_record
+
+    chosen = options.filters(since, until, year, page)
+    if file:
+        alone(file, question)
+        with session.open() as assistant:
+            return _search_rows(session, assistant, file, as_json, chosen, top_k or _TOP)
+    text = question_of(question)
+    with session.open() as assistant:
+        papers = assistant.search(text, filters=chosen, top_k=top_k or _TOP).papers
+    if as_json:
+        session.print_json(search_record(text, papers))
+    elif papers:
+        show_hits(session.out, papers, whole=session.verbose)
+    else:
+        session.note("no paper passes: widen --since, --until, --year or --page")
+    return 0
+
+
+def show(session: Session, paper_id: PaperId, as_json: options.Json = False) -> int:
+    """Shows one paper, and every place where it was seen.
+
+    ID is a paper's id, or how it begins; `search` lists ids.
+    """
+    from assistant.cli.answers import show_paper
+    from assistant.records import paper_record
+
+    with session.open() as assistant:
+        paper = assistant.catalog.paper(paper_id)
+    if as_json:
+        session.print_json(paper_record(paper))
+    else:
+        show_paper(session.out, paper)
+    return 0
+
+
+def _search_rows(
+    session: Session,
+    assistant: "Assistant",
+    file: str,
+    as_json: bool,
+    chosen: "Filters",
+    top_k: int,
+) -> int:
+    from assistant.cli.answers import show_hits
+    from assistant.cli.ask import heading
+    from assistant.cli.rows import Done, Row, work_through
+    from assistant.records import question_row, search_record
+
+    def work(raw: Row) -> Done:
+        row = question_row(raw)
+        papers = assistant.search(row.question, filters=chosen, top_k=top_k).papers
+
+        def view() -> None:
+            heading(session.out, row.id, row.question)
+            show_hits(session.out, papers)
+
+        return Done(search_record(row.question, papers, row.id), view)
+
+    return work_through(session, file, as_json, work)

@@ -1,0 +1,31 @@
+"""A failure of an index's library -> one StoreError that names the place and the cure."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from assistant.errors import AssistantError, StoreError
+
+REBUILD = "run `assistant index --rebuild`"
+
+
+@contextmanager
+def as_store_error(what: str, place: Path | str, cure: str = REBUILD) -> Iterator[None]:
+    """Turn whatever goes wrong inside into `StoreError`."""
+    try:
+        yield
+    except AssistantError:
+        raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StoreError(f"the {what} at {place} cannot be used ({reason}): {cure}") from error
+    except BaseException as error:
+        # A panic of a Rust library derives from BaseException, and means a damaged file.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise StoreError(f"the {what} at {place} failed ({_first_line(error)}): {cure}") from error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:200]

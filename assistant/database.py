@@ -1,0 +1,228 @@
+"""A SQLite file of ours -> rows; it is checked when opened, and changed wholly or not at all."""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+from typing import Any, Self
+from urllib.parse import quote
+
+from assistant.errors import CatalogError, Locked, StoreError
+
+_APPLICATION = 0x61737374  # "asst"
+_VERSION = 1
+_BUSY_MS = 10_000
+_SCHEMA = """
+CREATE TABLE pages (
+    page TEXT PRIMARY KEY,
+    path TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    format TEXT NOT NULL
+);
+CREATE TABLE sightings (
+    page TEXT NOT NULL REFERENCES pages ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    paper_id TEXT NOT NULL,
+    line INTEGER NOT NULL,
+    title TEXT NOT NULL,
+    abstract TEXT NOT NULL,
+    date TEXT,
+    year_inferred INTEGER NOT NULL,
+    author_count INTEGER,
+    authors TEXT NOT NULL,
+    url TEXT,
+    extra TEXT NOT NULL,
+    PRIMARY KEY (page, position)
+);
+CREATE INDEX sightings_of_paper ON sightings (paper_id);
+CREATE TABLE papers (
+    paper_id TEXT PRIMARY KEY,
+    title TEXT NOT NULL,
+    abstract TEXT NOT NULL,
+    date TEXT,
+    first_day TEXT,
+    last_day TEXT,
+    year_inferred INTEGER NOT NULL,
+    author_count INTEGER,
+    authors TEXT NOT NULL,
+    url TEXT,
+    extra TEXT NOT NULL,
+    -- the encoder whose pieces its chunks were counted in; NULL: not chunked since its text changed
+    chunked_for TEXT
+);
+CREATE INDEX papers_by_day ON papers (first_day, last_day);
+CREATE TABLE chunks (
+    chunk_id TEXT PRIMARY KEY,
+    paper_id TEXT NOT NULL REFERENCES papers ON DELETE CASCADE,
+    title TEXT NOT NULL,
+    start INTEGER NOT NULL,
+    "end" INTEGER NOT NULL
+);
+CREATE INDEX chunks_of_paper ON chunks (paper_id);
+CREATE TABLE vectors (
+    encoder TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (encoder, sha256)
+) WITHOUT ROWID;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY,
+    finished TEXT NOT NULL,
+    report TEXT NOT NULL
+);
+"""
+
+
+class Database:
+    """One connection, shared by all threads; a transaction keeps the others waiting."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection = connection
+        self._lock = RLock()
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """The database at `path`, made if it is new; read-only where nothing can be written."""
+        with _guard(path):
+            _make_folder(path.parent)
+            database = cls(_connect(path), path)
+            try:
+                database._check()
+            except BaseException:
+                database.close()
+                raise
+        return database
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._connection.close()
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        """All rows that a query gives."""
+        with self._lock, _guard(self.path):
+            return self._connection.execute(sql, values).fetchall()
+
+    def change(self, sql: str, *rows: Sequence[Any]) -> None:
+        """Run one statement for each of `rows`."""
+        self.change_many(sql, rows or [()])
+
+    def change_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run one statement for each of `rows`, all or none."""
+        with self.transaction(), _guard(self.path):
+            self._connection.executemany(sql, rows)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All changes made inside, or none of them; inside another one, a part of that."""
+        with self._lock:
+            if self._connection.in_transaction:
+                yield
+                return
+            with _guard(self.path):
+                self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                with _guard(self.path):
+                    self._connection.execute("COMMIT")
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
+    def check(self) -> None:
+        """Read every page of the file; damage is a `CatalogError`."""
+        with _guard(self.path):
+            found = self.rows("PRAGMA quick_check(1)")[0][0]
+            if found != "ok":
+                raise sqlite3.DatabaseError(str(found))
+
+    def _check(self) -> None:
+        version = self._pragma("user_version")
+        if self._pragma("application_id") not in (0, _APPLICATION) or (
+            version == 0 and self.rows("SELECT 1 FROM sqlite_master LIMIT 1")
+        ):
+            raise CatalogError(
+                f"{self.path} is a database of another program: set another `data.folder`"
+            )
+        if version > _VERSION:
+            raise CatalogError(
+                f"the catalog {self.path} was made by a newer assistant (format {version},"
+                f" this one reads {_VERSION}): upgrade assistant"
+            )
+        if version == 0:
+            self._make()
+
+    def _make(self) -> None:
+        with self.transaction():
+            # Another process may have made it while we waited.
+            if self._pragma("user_version") == 0:
+                for statement in _SCHEMA.split(";\n"):
+                    self._connection.execute(statement)
+                self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+                self._connection.execute(f"PRAGMA user_version = {_VERSION}")
+
+    def _pragma(self, name: str) -> int:
+        return int(self.rows(f"PRAGMA {name}")[0][0])
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"the data folder {folder} cannot be made ({error.strerror}): set `data.folder`"
+        ) from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    writable = os.access(path if path.exists() else path.parent, os.W_OK) and os.access(
+        path.parent, os.W_OK
+    )
+    if writable or not path.exists():
+        connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    else:
+        # Without its side files, which cannot be made here, SQLite opens it only as immutable.
+        uri = f"file:{quote(str(path))}?mode=ro&immutable=1"
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+        connection.execute("PRAGMA foreign_keys = ON")
+        if writable:
+            connection.execute("PRAGMA journal_mode = WAL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def _guard(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise _unusable(path, error) from error
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        raise damaged(path, error) from error
+
+
+def damaged(path: Path, reason: object) -> CatalogError:
+    """The error for a catalog that can no longer be read."""
+    return CatalogError(
+        f"the catalog {path} is damaged ({reason}):"
+        " move it away, then run `assistant index` on your pages to make it again"
+    )
+
+
+def _unusable(path: Path, error: sqlite3.OperationalError) -> StoreError:
+    reason = str(error)
+    if "locked" in reason:
+        return Locked(f"another process is writing to {path}: try again when it is done")
+    if "full" in reason:
+        return StoreError(f"the disk of {path.parent} is full, nothing is lost: make room on it")
+    if "readonly" in reason or "unable to open" in reason:
+        return StoreError(f"the folder {path.parent} cannot be written: set another `data.folder`")
+    return damaged(path, reason)

@@ -1,0 +1,223 @@
+"""Pages -> the catalog, and from it the index; what is known already costs nothing again."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from time import monotonic
+
+from filelock import FileLock, Timeout
+
+from assistant.catalog import Catalog, Listing, Page
+from assistant.chunking import chunk
+from assistant.corpus import Note, PageReport, ParsedCorpus, merge, paper_id, read_paths
+from assistant.errors import Locked, StoreError
+from assistant.generation import (
+    Generations,
+    Index,
+    Progress,
+    Server,
+    open_index,
+    refuse_mismatch,
+)
+from assistant.schema import Encoder, Paper
+
+__all__ = ["Index", "IndexReport", "Indexer", "Progress", "Server", "open_index"]
+
+_PAPERS_AT_ONCE = 500
+_TEXTS_AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What a run of the indexer read, found and did."""
+
+    pages: int = 0
+    pages_unchanged: int = 0
+    pages_removed: int = 0
+    listings: int = 0
+    papers: int = 0
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    chunks: int = 0
+    encoded: int = 0
+    seconds: float = 0.0
+    generation: str = ""
+    notes: tuple[tuple[str, Note], ...] = ()
+    """Each with the page it belongs to."""
+
+
+def _quiet(stage: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+class Indexer:
+    """The one writer of a data folder."""
+
+    def __init__(
+        self, catalog: Catalog, encoder: Encoder, folder: Path, server: Server | None = None
+    ) -> None:
+        self._catalog = catalog
+        self._encoder = encoder
+        self._folder = folder
+        self._server = server
+
+    def index(
+        self,
+        paths: Sequence[Path | str],
+        progress: Progress = _quiet,
+        *,
+        prune: bool = False,
+        rebuild: bool = False,
+    ) -> IndexReport:
+        """Take in these pages, and make the index anew where it must be.
+
+        `prune` drops the pages that are not among them; `rebuild` allows another encoder.
+        """
+        started = monotonic()
+        if not rebuild:
+            refuse_mismatch(self._catalog, self._encoder.identity)
+        progress("read", 0, 1)
+        parsed = read_paths(list(paths))
+        progress("read", 1, 1)
+        with writing(self._folder):
+            report = self._take_in(parsed, prune=prune)
+            return self._finish(report, started, progress, afresh=rebuild)
+
+    def rebuild(self, progress: Progress = _quiet) -> IndexReport:
+        """Make the index anew out of the catalog alone."""
+        started = monotonic()
+        with writing(self._folder):
+            return self._finish(IndexReport(), started, progress, afresh=True)
+
+    def _take_in(self, parsed: ParsedCorpus, *, prune: bool) -> IndexReport:
+        listings: dict[str, list[Listing]] = {}
+        for sighting in parsed.sightings:
+            listing = Listing(paper_id(sighting.title), sighting)
+            listings.setdefault(sighting.page, []).append(listing)
+        with self._catalog.transaction():
+            known = self._catalog.pages()
+            # A page in which nothing is found any more takes nothing out.
+            fresh = [r for r in parsed.pages if r.found and known.get(r.page) != r.sha256]
+            gone = sorted(known.keys() - {r.page for r in parsed.pages}) if prune else []
+            touched = self._replace(fresh, gone, listings)
+            report = self._merge(touched)
+        return replace(
+            report,
+            pages=len(parsed.pages),
+            pages_unchanged=sum(known.get(r.page) == r.sha256 for r in parsed.pages),
+            pages_removed=len(gone),
+            listings=len(parsed.sightings),
+            notes=tuple((r.page, note) for r in parsed.pages for note in r.notes),
+        )
+
+    def _replace(
+        self, fresh: Iterable[PageReport], gone: Iterable[str], listings: dict[str, list[Listing]]
+    ) -> set[str]:
+        touched: set[str] = set()
+        for name in gone:
+            touched |= self._catalog.remove_page(name)
+        for report in fresh:
+            page = Page(report.page, str(report.path), report.sha256, report.format)
+            touched |= self._catalog.replace_page(page, listings.get(report.page, ()))
+        return touched
+
+    def _merge(self, touched: set[str]) -> IndexReport:
+        """Make the papers of what was seen of them."""
+        before = {paper.paper_id: paper for paper in self._catalog.papers(sorted(touched))}
+        seen = chain.from_iterable(self._catalog.sightings(touched).values())
+        now = {paper.paper_id: paper for paper in merge(seen)}
+        self._catalog.set_papers(now.values())
+        self._catalog.remove_papers(before.keys() - now.keys())
+        return IndexReport(
+            added=len(now.keys() - before.keys()),
+            changed=sum(_differs(before[id_], now[id_]) for id_ in before.keys() & now.keys()),
+            removed=len(before.keys() - now.keys()),
+        )
+
+    def _finish(
+        self, report: IndexReport, started: float, progress: Progress, *, afresh: bool
+    ) -> IndexReport:
+        self._chunk(progress)
+        encoded = self._encode(progress)
+        generations = Generations(self._catalog, self._folder, self._encoder.identity, self._server)
+        generation = generations.renew(progress, afresh=afresh)
+        report = replace(
+            report,
+            papers=self._catalog.count(),
+            chunks=len(self._catalog.chunk_ids()),
+            encoded=encoded,
+            generation=generation,
+            seconds=round(monotonic() - started, 3),
+        )
+        self._catalog.add_run(_record(report))
+        return report
+
+    def _chunk(self, progress: Progress) -> None:
+        identity = self._encoder.identity
+        todo = self._catalog.unchunked(identity)
+        for start in range(0, len(todo), _PAPERS_AT_ONCE):
+            progress("chunk", start, len(todo))
+            ids = todo[start : start + _PAPERS_AT_ONCE]
+            chunks = chunk(self._catalog.papers(ids), self._encoder)
+            self._catalog.set_chunks(identity, ids, chunks)
+        progress("chunk", len(todo), len(todo))
+
+    def _encode(self, progress: Progress) -> int:
+        """Encode what has no vector yet; each batch is kept, so that a next run goes on there."""
+        identity = self._encoder.identity
+        texts = dict.fromkeys(chunk.embedded_text for chunk in self._catalog.chunks())
+        known = self._catalog.known_texts(identity, texts)
+        # The longest first: then the time that is left is not underestimated.
+        todo = sorted(texts.keys() - known, key=lambda text: (-len(text), text))
+        for start in range(0, len(todo), _TEXTS_AT_ONCE):
+            progress("encode", start, len(todo))
+            batch = todo[start : start + _TEXTS_AT_ONCE]
+            self._catalog.add_vectors(identity, batch, self._encoder.encode(batch))
+        progress("encode", len(todo), len(todo))
+        return len(todo)
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Hold the writer's lock of a data folder; `Locked` names who else holds it."""
+    owner = folder / "index.owner"
+    lock = FileLock(folder / "index.lock")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise Locked(f"another process is indexing{_who(owner)}: wait until it is done") from error
+    except OSError as error:
+        raise StoreError(
+            f"the data folder {folder} cannot be written ({error.strerror}): set `data.folder`"
+        ) from error
+    try:
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        owner.write_text(json.dumps({"pid": os.getpid(), "since": since}), encoding="utf-8")
+        yield
+    finally:
+        owner.unlink(missing_ok=True)
+        lock.release()
+
+
+def _who(owner: Path) -> str:
+    try:
+        told = json.loads(owner.read_text(encoding="utf-8"))
+        return f" (process {told['pid']}, since {told['since']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _differs(before: Paper, now: Paper) -> bool:
+    return (before.title, before.abstract) != (now.title, now.abstract)
+
+
+def _record(report: IndexReport) -> dict[str, object]:
+    numbers = {field.name: getattr(report, field.name) for field in fields(report)}
+    return {name: value for name, value in numbers.items() if name != "notes"}

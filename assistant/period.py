@@ -1,0 +1,54 @@
+"""A date at any precision -> the first and last day that it may mean."""
+
+import re
+from calendar import monthrange
+from typing import NamedTuple
+
+from assistant.errors import UsageError
+from assistant.schema import Filters
+
+_DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
+
+
+class Period(NamedTuple):
+    """Two days, ISO 8601, both included; ISO text compares as the days do."""
+
+    first: str
+    last: str
+
+
+ALWAYS = Period("0000-00-00", "9999-99-99")
+
+
+def period(date: str) -> Period:
+    """What `2021`, `2021-03` or `2021-03-12` may mean; anything else is a `UsageError`."""
+    match = _DATE.fullmatch(date.strip())
+    try:
+        year, month, day = (int(part) if part else 0 for part in match.groups())  # type: ignore[union-attr]
+        months = (month, month) if month else (1, 12)
+        _, most = monthrange(year, months[1])
+        if not 1 <= (day or 1) <= most:
+            raise ValueError(date)
+    except (AttributeError, ValueError) as error:
+        raise UsageError(
+            f"the date {date!r} is not understood: write 2021, 2021-03 or 2021-03-12"
+        ) from error
+    first, last = day or 1, day or most
+    return Period(f"{year:04}-{months[0]:02}-{first:02}", f"{year:04}-{months[1]:02}-{last:02}")
+
+
+def asked(filters: Filters) -> Period | None:
+    """The period that `since`, `until` and `year` leave; None if no date is asked for."""
+    parts = [period(f"{filters.year:04}")] if filters.year is not None else []
+    if filters.since is not None:
+        parts.append(Period(period(filters.since).first, ALWAYS.last))
+    if filters.until is not None:
+        parts.append(Period(ALWAYS.first, period(filters.until).last))
+    if not parts:
+        return None
+    whole = Period(max(part.first for part in parts), min(part.last for part in parts))
+    if whole.first > whole.last:
+        raise UsageError(
+            "no day lies in the dates asked for: make since no later than until, and year between"
+        )
+    return whole
