@@ -11,13 +11,12 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from assistant.database import Database, damaged
-from assistant.errors import UsageError
 from assistant.lookup import page_named, paper_named
-from assistant.period import asked, period
+from assistant.period import asked
+from assistant.rows import OF_BOTH, common_of, common_row, days_of
 from assistant.schema import Chunk, EncoderIdentity, Filters, Paper, Sighting, Vectors
 
 _IN = "IN (SELECT value FROM json_each(?))"
-_OF_BOTH = "title, abstract, date, year_inferred, author_count, authors, url, extra"
 
 
 class Page(NamedTuple):
@@ -69,6 +68,11 @@ class Catalog:
         """The file."""
         return self._database.path
 
+    @property
+    def database(self) -> Database:
+        """The open file, for what is kept beside the papers."""
+        return self._database
+
     def transaction(self) -> AbstractContextManager[None]:
         """All changes made inside, or none of them."""
         return self._database.transaction()
@@ -83,15 +87,23 @@ class Catalog:
         """The sha256 of every page, in name order."""
         return dict(self._rows("SELECT page, sha256 FROM pages ORDER BY page"))
 
+    def page_files(self) -> dict[str, Page]:
+        """Every page, and the file that it was read from."""
+        rows = self._rows("SELECT page, path, sha256, format FROM pages ORDER BY page")
+        return {row[0]: Page(*row) for row in rows}
+
     def replace_page(self, page: Page, listings: Iterable[Listing]) -> set[str]:
         """Put a page in place of what it was; the ids of the papers that this may change."""
         with self.transaction():
             touched = self.remove_page(page.page)
             self._database.change("INSERT INTO pages VALUES (?, ?, ?, ?)", page)
-            rows = [(page.page, *_sighting_row(listing)) for listing in listings]
+            rows = [
+                (page.page, seen.position, paper_id, seen.line, *common_row(seen))
+                for paper_id, seen in listings
+            ]
             self._database.change_many(
                 "INSERT INTO sightings (page, position, paper_id, line,"
-                f" {_OF_BOTH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f" {OF_BOTH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 rows,
             )
         return touched | {str(row[2]) for row in rows}
@@ -105,10 +117,10 @@ class Catalog:
 
     def sightings(self, paper_ids: Iterable[str] | None = None) -> dict[str, list[Sighting]]:
         """Where papers were seen, by page and position."""
-        rows = self._of("paper_id, page, position, line, " + _OF_BOTH, "sightings", paper_ids)
+        rows = self._of("paper_id, page, position, line, " + OF_BOTH, "sightings", paper_ids)
         found: dict[str, list[Sighting]] = {}
         for paper_id, page, position, line, *common in sorted(rows, key=lambda row: row[1:3]):
-            sighting = Sighting(page, position, line, **_common(common))
+            sighting = Sighting(page, position, line, **common_of(common))
             found.setdefault(paper_id, []).append(sighting)
         return found
 
@@ -122,14 +134,14 @@ class Catalog:
             self._forget_fingerprint()
 
     def _set_paper(self, paper: Paper) -> None:
-        days = _days(paper.date)
+        days = days_of(paper.date)
         self._database.change(
             "DELETE FROM chunks WHERE paper_id = ? AND NOT EXISTS (SELECT 1 FROM papers"
             " WHERE papers.paper_id = ? AND title = ? AND abstract = ?)",
             (paper.paper_id, paper.paper_id, paper.title, paper.abstract),
         )
         self._database.change(
-            f"INSERT INTO papers (paper_id, {_OF_BOTH}, first_day, last_day)"
+            f"INSERT INTO papers (paper_id, {OF_BOTH}, first_day, last_day)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
             " chunked_for = CASE WHEN title = excluded.title AND abstract = excluded.abstract"
             " THEN chunked_for END, title = excluded.title, abstract = excluded.abstract,"
@@ -137,7 +149,7 @@ class Catalog:
             " author_count = excluded.author_count, authors = excluded.authors,"
             " url = excluded.url, extra = excluded.extra,"
             " first_day = excluded.first_day, last_day = excluded.last_day",
-            (paper.paper_id, *_common_row(paper), *days),
+            (paper.paper_id, *common_row(paper), *days),
         )
 
     def remove_papers(self, paper_ids: Iterable[str]) -> None:
@@ -150,10 +162,10 @@ class Catalog:
 
     def papers(self, ids: Sequence[str] | None = None) -> list[Paper]:
         """All papers by title, or those of `ids` in that order; an id not known gives none."""
-        rows = self._of("paper_id, " + _OF_BOTH, "papers", ids)
+        rows = self._of("paper_id, " + OF_BOTH, "papers", ids)
         seen = self.sightings(ids)
         found = {
-            paper_id: Paper(paper_id, **_common(common), sightings=tuple(seen.get(paper_id, ())))
+            paper_id: Paper(paper_id, **common_of(common), sightings=tuple(seen.get(paper_id, ())))
             for paper_id, *common in rows
         }
         if ids is None:
@@ -235,6 +247,11 @@ class Catalog:
         }
         return list(found.values()) if ids is None else [found[id_] for id_ in ids if id_ in found]
 
+    def chunks_of(self, paper_ids: Iterable[str]) -> list[Chunk]:
+        """The chunks of these papers, by paper and place."""
+        rows = self._of("chunk_id", "chunks", paper_ids)
+        return sorted(self.chunks([id_ for (id_,) in rows]), key=lambda c: (c.paper_id, c.start))
+
     def chunk_ids(self) -> set[str]:
         """The ids of all chunks."""
         return {chunk_id for (chunk_id,) in self._rows("SELECT chunk_id FROM chunks")}
@@ -303,42 +320,3 @@ class Catalog:
 
 def _key(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-
-
-def _days(date: str | None) -> tuple[str, str] | tuple[None, None]:
-    try:
-        return period(date or "")
-    except UsageError:
-        return (None, None)
-
-
-def _sighting_row(listing: Listing) -> tuple[Any, ...]:
-    seen = listing.sighting
-    return (seen.position, listing.paper_id, seen.line, *_common_row(seen))
-
-
-def _common_row(of: Paper | Sighting) -> tuple[Any, ...]:
-    return (
-        of.title,
-        of.abstract,
-        of.date,
-        of.year_inferred,
-        of.author_count,
-        json.dumps(of.authors),
-        of.url,
-        json.dumps(dict(of.extra)),
-    )
-
-
-def _common(row: Sequence[Any]) -> dict[str, Any]:
-    title, abstract, date, year_inferred, author_count, authors, url, extra = row
-    return {
-        "title": title,
-        "abstract": abstract,
-        "date": date,
-        "year_inferred": bool(year_inferred),
-        "author_count": author_count,
-        "authors": tuple(json.loads(authors)),
-        "url": url,
-        "extra": json.loads(extra),
-    }

@@ -67,6 +67,15 @@ CREATE TABLE vectors (
     vector BLOB NOT NULL,
     PRIMARY KEY (encoder, sha256)
 ) WITHOUT ROWID;
+-- the word pieces of a text as the reader understood them; see schema.Reading
+CREATE TABLE readings (
+    reader TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    pieces BLOB NOT NULL,
+    starts BLOB NOT NULL,
+    states BLOB NOT NULL,
+    PRIMARY KEY (reader, sha256)
+) WITHOUT ROWID;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE runs (
     number INTEGER PRIMARY KEY,

@@ -1,6 +1,7 @@
 """Texts -> unit vectors: the shipped MiniLM, or a server that speaks OpenAI's protocol."""
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assistant import tokens
 from assistant.errors import (
@@ -24,7 +26,7 @@ from assistant.errors import (
     ProviderTimeout,
     ProviderUnreachable,
 )
-from assistant.schema import EncoderIdentity, Vectors
+from assistant.schema import EncoderIdentity, Reading, Vectors
 
 if TYPE_CHECKING:
     import openai
@@ -47,6 +49,7 @@ class _Manifest:
     dimension: int
     model: str
     tokenizer: str
+    late: str
     sha256: dict[str, str]
 
 
@@ -80,19 +83,41 @@ class MiniLM:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, float32, shape (len(texts), dimension), in the order given."""
+        # Enough for the pieces that a vector is made of.
+        heads = [text[: self.max_pieces * _CHARACTERS_PER_PIECE] for text in texts]
+        return self.encode_and_read(heads)[0]
+
+    def read(self, texts: Sequence[str]) -> list[Reading]:
+        """One reading a text, in the order given; a long text is read window by window."""
+        return self.encode_and_read(texts)[1]
+
+    def weights(self, pieces: NDArray[np.int32]) -> NDArray[np.float32]:
+        """How much each piece tells: its inverse document frequency, shape (n,)."""
+        return np.asarray(self._weights[pieces], np.float32)
+
+    def encode_and_read(self, texts: Sequence[str]) -> tuple[Vectors, list[Reading]]:
+        """Both at the price of one; the vector is that of the first `max_pieces`."""
         # One by one: int8 takes its range from a whole batch, so that a neighbour would change the
         # vector (by .01 of cosine), and a run that was interrupted would end in another index.
         vectors = np.empty((len(texts), self.identity.dimension), np.float32)
-        for row, pieces in zip(vectors, self._pieces(texts), strict=True):
-            ids = np.array([pieces], np.int64)
-            inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-            row[:] = self._session.run(None, inputs)[0][0]
-        return vectors
+        encodings = self._tokenizer.encode_batch([_valid(text) for text in texts])
+        readings = []
+        for row, encoding in zip(vectors, encodings, strict=True):
+            runs = [self._run(window) for window in _windows(encoding.ids, self.max_pieces)]
+            row[:] = runs[0][0]
+            readings.append(_reading(encoding, [states for _, states in runs]))
+        return vectors, readings
 
-    def _pieces(self, texts: Sequence[str]) -> list[list[int]]:
-        heads = [_valid(text[: self.max_pieces * _CHARACTERS_PER_PIECE]) for text in texts]
-        encodings = self._tokenizer.encode_batch(heads)
-        return [_cut(encoding.ids, self.max_pieces) for encoding in encodings]
+    def _run(self, pieces: list[int]) -> tuple[Vectors, NDArray[np.float32]]:
+        ids = np.array([pieces], np.int64)
+        inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        vector, states = self._session.run(["embedding", "pieces"], inputs)
+        return vector[0], states[0, 1:-1]
+
+    @cached_property
+    def _weights(self) -> NDArray[np.float16]:
+        with np.load(io.BytesIO(self._checked(self._manifest.late)), allow_pickle=False) as late:
+            return np.asarray(late["weights"])
 
     @cached_property
     def _manifest(self) -> _Manifest:
@@ -302,8 +327,19 @@ def _damaged(path: Path) -> str:
     return f"the model file {path} is damaged: reinstall assistant"
 
 
-def _cut(ids: list[int], most: int) -> list[int]:
-    return ids if len(ids) <= most else [*ids[: most - 1], ids[-1]]
+def _windows(ids: list[int], most: int) -> list[list[int]]:
+    """The pieces in turns of at most `most`, each between the two special ones."""
+    first, *inside, last = ids
+    step = most - 2
+    return [[first, *inside[at : at + step], last] for at in range(0, max(1, len(inside)), step)]
+
+
+def _reading(encoding: Any, states: list[NDArray[np.float32]]) -> Reading:
+    return Reading(
+        np.array(encoding.ids[1:-1], np.int32),
+        np.array([start for start, _ in encoding.offsets[1:-1]], np.int32),
+        np.rint(np.concatenate(states) * 127).astype(np.int8),
+    )
 
 
 def _valid(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
@@ -24,7 +24,8 @@ from assistant.generation import (
     open_index,
     refuse_mismatch,
 )
-from assistant.schema import Encoder, Paper
+from assistant.readings import Readings
+from assistant.schema import Encoder, EncoderIdentity, Paper, ReadingEncoder
 
 __all__ = ["Index", "IndexReport", "Indexer", "Progress", "Server", "open_index"]
 
@@ -60,12 +61,18 @@ class Indexer:
     """The one writer of a data folder."""
 
     def __init__(
-        self, catalog: Catalog, encoder: Encoder, folder: Path, server: Server | None = None
+        self,
+        catalog: Catalog,
+        encoder: Encoder,
+        folder: Path,
+        server: Server | None = None,
+        readings: Readings | None = None,
     ) -> None:
         self._catalog = catalog
         self._encoder = encoder
         self._folder = folder
         self._server = server
+        self._readings = readings
 
     def index(
         self,
@@ -96,11 +103,9 @@ class Indexer:
             return self._finish(IndexReport(), started, progress, afresh=True)
 
     def _take_in(self, parsed: ParsedCorpus, *, prune: bool) -> IndexReport:
-        listings: dict[str, list[Listing]] = {}
-        for sighting in parsed.sightings:
-            listing = Listing(paper_id(sighting.title), sighting)
-            listings.setdefault(sighting.page, []).append(listing)
         with self._catalog.transaction():
+            parsed = _named_apart(parsed, self._catalog.page_files())
+            listings = _listings(parsed)
             known = self._catalog.pages()
             # A page in which nothing is found any more takes nothing out.
             fresh = [r for r in parsed.pages if r.found and known.get(r.page) != r.sha256]
@@ -123,7 +128,8 @@ class Indexer:
         for name in gone:
             touched |= self._catalog.remove_page(name)
         for report in fresh:
-            page = Page(report.page, str(report.path), report.sha256, report.format)
+            path = str(report.path.resolve())
+            page = Page(report.page, path, report.sha256, report.format)
             touched |= self._catalog.replace_page(page, listings.get(report.page, ()))
         return touched
 
@@ -173,14 +179,28 @@ class Indexer:
         identity = self._encoder.identity
         texts = dict.fromkeys(chunk.embedded_text for chunk in self._catalog.chunks())
         known = self._catalog.known_texts(identity, texts)
+        if self._readings:
+            known &= self._readings.known(known)
         # The longest first: then the time that is left is not underestimated.
         todo = sorted(texts.keys() - known, key=lambda text: (-len(text), text))
         for start in range(0, len(todo), _TEXTS_AT_ONCE):
             progress("encode", start, len(todo))
             batch = todo[start : start + _TEXTS_AT_ONCE]
-            self._catalog.add_vectors(identity, batch, self._encoder.encode(batch))
+            self._keep(identity, batch)
         progress("encode", len(todo), len(todo))
         return len(todo)
+
+    def _keep(self, identity: EncoderIdentity, texts: Sequence[str]) -> None:
+        """Keep vectors and readings of `texts`; the shipped encoder makes both in one go."""
+        if isinstance(self._encoder, ReadingEncoder):
+            vectors, readings = self._encoder.encode_and_read(texts)
+        else:
+            vectors = self._encoder.encode(texts)
+            readings = self._readings.reader.read(texts) if self._readings else []
+        with self._catalog.transaction():
+            self._catalog.add_vectors(identity, texts, vectors)
+            if self._readings:
+                self._readings.add(texts, readings)
 
 
 @contextmanager
@@ -212,6 +232,38 @@ def _who(owner: Path) -> str:
         return f" (process {told['pid']}, since {told['since']})"
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+
+
+def _named_apart(parsed: ParsedCorpus, known: Mapping[str, Page]) -> ParsedCorpus:
+    """The same pages under names that no other file has, and known files under their old ones."""
+    names = {report.page: _name(report, known) for report in parsed.pages}
+    return ParsedCorpus(
+        tuple(report._replace(page=names[report.page]) for report in parsed.pages),
+        tuple(replace(seen, page=names[seen.page]) for seen in parsed.sightings),
+    )
+
+
+def _name(report: PageReport, known: Mapping[str, Page]) -> str:
+    path, name = report.path.resolve(), report.page
+    for page in known.values():
+        if Path(page.path) == path:
+            return page.page
+    above = list(path.parts[1 : -len(name.split("/"))])
+    while above and name in known and _is_another(known[name], report):
+        name = f"{above.pop()}/{name}"
+    return name
+
+
+def _is_another(page: Page, report: PageReport) -> bool:
+    # A file that is there no more has been moved here.
+    return page.sha256 != report.sha256 and Path(page.path).exists()
+
+
+def _listings(parsed: ParsedCorpus) -> dict[str, list[Listing]]:
+    listings: dict[str, list[Listing]] = {}
+    for seen in parsed.sightings:
+        listings.setdefault(seen.page, []).append(Listing(paper_id(seen.title), seen))
+    return listings
 
 
 def _differs(before: Paper, now: Paper) -> bool:

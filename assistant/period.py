@@ -2,6 +2,7 @@
 
 import re
 from calendar import monthrange
+from datetime import date as Day  # noqa: N812
 from typing import NamedTuple
 
 from assistant.errors import UsageError
@@ -23,18 +24,16 @@ ALWAYS = Period("0000-00-00", "9999-99-99")
 def period(date: str) -> Period:
     """What `2021`, `2021-03` or `2021-03-12` may mean; anything else is a `UsageError`."""
     match = _DATE.fullmatch(date.strip())
+    year, month, day = match.groups() if match else ("", "", "")
     try:
-        year, month, day = (int(part) if part else 0 for part in match.groups())  # type: ignore[union-attr]
-        months = (month, month) if month else (1, 12)
-        _, most = monthrange(year, months[1])
-        if not 1 <= (day or 1) <= most:
-            raise ValueError(date)
-    except (AttributeError, ValueError) as error:
+        first = Day(int(year), int(month or 1), int(day or 1))
+        most = monthrange(first.year, int(month or 12))[1]
+        last = Day(first.year, int(month or 12), int(day or most))
+    except ValueError as error:
         raise UsageError(
             f"the date {date!r} is not understood: write 2021, 2021-03 or 2021-03-12"
         ) from error
-    first, last = day or 1, day or most
-    return Period(f"{year:04}-{months[0]:02}-{first:02}", f"{year:04}-{months[1]:02}-{last:02}")
+    return Period(first.isoformat(), last.isoformat())
 
 
 def asked(filters: Filters) -> Period | None:

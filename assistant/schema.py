@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -237,6 +237,31 @@ class EncoderIdentity(NamedTuple):
         return f"{self.name}/{self.dimension}/{self.sha256[:12]}"
 
 
+class Reading(NamedTuple):
+    """A text piece by piece: n word pieces, as the encoder understands each in its context."""
+
+    pieces: NDArray[np.int32]
+    """Vocabulary ids, shape (n,)."""
+    starts: NDArray[np.int32]
+    """Where each piece begins in the text, in code points, shape (n,)."""
+    states: NDArray[np.int8]
+    """Unit vectors times 127, shape (n, 64)."""
+
+
+class Reader(Protocol):
+    """Texts to their pieces in context, for comparing two texts piece by piece."""
+
+    @property
+    def identity(self) -> EncoderIdentity:
+        """What must match for two readings to be comparable."""
+
+    def read(self, texts: Sequence[str]) -> list[Reading]:
+        """One reading a text, in the order given, without the special pieces."""
+
+    def weights(self, pieces: NDArray[np.int32]) -> NDArray[np.float32]:
+        """How much each piece tells: its inverse document frequency, shape (n,)."""
+
+
 class Encoder(Protocol):
     """Texts to unit vectors."""
 
@@ -253,6 +278,14 @@ class Encoder(Protocol):
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, float32, shape (len(texts), dimension), in the order given."""
+
+
+@runtime_checkable
+class ReadingEncoder(Encoder, Reader, Protocol):
+    """An encoder that reads as well, at the price of one."""
+
+    def encode_and_read(self, texts: Sequence[str]) -> tuple[Vectors, list[Reading]]:
+        """What `encode` and `read` give."""
 
 
 class LLM(Protocol):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -23,11 +24,13 @@ _NAME = "chunks"
 _HNSW: Any = {"space": "cosine", "ef_search": 200, "batch_size": 1, "sync_threshold": 1}
 # From this share of all chunks on it is quicker to find more and drop what may not be found.
 _WIDE = 0.25
-# The server written in Rust (`chroma run`, the cloud) says this, whatever its release. All else is the
-# one written in Python, which up to this release runs foreign code unasked (CVE-2026-45829).
+# The server written in Rust (`chroma run`, the cloud) says this, whatever its release. All else is
+# the one written in Python, which up to 1.5.9 runs foreign code unasked (CVE-2026-45829).
 _RUST_SERVER = "1.0.0"
 _LAST_UNSAFE = (1, 5, 9)
 _TIMEOUT_S = 30.0
+# Chroma shares one client a folder between threads, and does not guard its list of them.
+_OPENING = Lock()
 
 
 class Store:
@@ -47,7 +50,8 @@ class Store:
             import chromadb
 
             folder.mkdir(parents=True, exist_ok=True)
-            client: Any = chromadb.PersistentClient(folder, settings=_settings())
+            with _OPENING:
+                client: Any = chromadb.PersistentClient(folder, settings=_settings())
             return cls._of(client, _NAME, identity, str(folder))
 
     @classmethod
@@ -213,15 +217,23 @@ def _client(url: str, api_key: str) -> Any:
         settings=_settings(),
     )
     # Chroma sets none, and would wait for ever.
-    client._server._session.timeout = _TIMEOUT_S
+    for session in _sessions(client):
+        session.timeout = _TIMEOUT_S
     return client
 
 
+def _sessions(client: Any) -> list[Any]:
+    """The HTTP clients inside a client of Chroma: two for a server, none for a folder."""
+    servers = (client._server, client._admin_client._server)
+    return [server._session for server in servers if hasattr(server, "_session")]
+
+
 def _close(client: Any) -> None:
-    # Chroma leaves the connections of its HTTP client open.
-    if session := getattr(client._server, "_session", None):
+    # Chroma leaves their connections open.
+    for session in _sessions(client):
         session.close()
-    client.close()
+    with _OPENING:
+        client.close()
 
 
 def _refuse_unsafe(url: str, headers: Mapping[str, str]) -> None:

@@ -5,13 +5,15 @@ Extra dependencies (not needed at run time): ``pip install -e .[export]``, which
 brings onnx and safetensors; numpy, onnxruntime and tokenizers are used as well.
 
     python scripts/export_encoder.py --weights model.safetensors \
-        --tokenizer tokenizer.json --out assistant/models
+        --tokenizer tokenizer.json --late assistant/models/late.npz --out assistant/models
 
 The output is a function of the weights and of the onnx and onnxruntime versions: the
 same versions give the same bytes (see assistant/models/README.md for those used).
 
 The graph takes ``input_ids`` and ``attention_mask``, both int64 (batch, length) with
-length at most 512, and returns ``embedding``, float32 (batch, 384), of unit length.
+length at most 512, and returns ``embedding``, float32 (batch, 384), of unit length, and
+``pieces``, float32 (batch, length, 64), the last layer's states, projected by the matrix that
+scripts/fit_late.py fits, each of unit length.
 Token type ids are always zero for this model, so their embedding is folded into the
 position table.
 """
@@ -49,9 +51,10 @@ class EncoderGraph:
     Every method adds one piece of the network and returns the name of its output.
     """
 
-    def __init__(self, weights: dict[str, Array]) -> None:
+    def __init__(self, weights: dict[str, Array], projection: Array) -> None:
         """Start an empty graph over the given weights."""
         self.weights = weights
+        self.projection = projection
         self.nodes: list[NodeProto] = []
         self.constants: list[TensorProto] = []
 
@@ -155,18 +158,28 @@ class EncoderGraph:
         mean = self.node("Div", [total, divisor], "mean")
         return self.node("LpNormalization", [mean], "embedding", axis=-1, p=2)
 
+    def project(self, hidden: str) -> str:
+        """Add the states of single pieces in fewer dimensions, for late interaction."""
+        matrix = self.constant("projection", self.projection)
+        low = self.node("MatMul", [hidden, matrix], "projected")
+        return self.node("LpNormalization", [low], "pieces", axis=-1, p=2)
+
     def model(self) -> ModelProto:
         """Assemble the whole encoder as a float32 model."""
         hidden = self.embeddings()
         mask = self.node("Cast", ["attention_mask"], "mask_int", to=TensorProto.INT32)
         for index in range(LAYERS):
             hidden = self.layer(hidden, mask, index)
-        result = self.pool(hidden)
+        result, pieces = self.pool(hidden), self.project(hidden)
         inputs = [
             helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"])
             for name in ("input_ids", "attention_mask")
         ]
-        outputs = [helper.make_tensor_value_info(result, TensorProto.FLOAT, ["batch", HIDDEN])]
+        width = self.projection.shape[1]
+        outputs = [
+            helper.make_tensor_value_info(result, TensorProto.FLOAT, ["batch", HIDDEN]),
+            helper.make_tensor_value_info(pieces, TensorProto.FLOAT, ["batch", "length", width]),
+        ]
         graph = helper.make_graph(self.nodes, "all-MiniLM-L6-v2", inputs, outputs, self.constants)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ORT_DOMAIN, 1)]
         return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
@@ -186,6 +199,8 @@ def quantise(model: ModelProto, path: Path) -> None:
         path,
         weight_type=QuantType.QInt8,
         per_channel=True,
+        # The projection is small and its products are compared as they are: kept in float32.
+        nodes_to_exclude=["projected/MatMul"],
         extra_options={"DefaultTensorType": TensorProto.FLOAT},
     )
 
@@ -211,6 +226,7 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Build the int8 ONNX sentence encoder.")
     parser.add_argument("--weights", type=Path, required=True, help="model.safetensors")
     parser.add_argument("--tokenizer", type=Path, required=True, help="tokenizer.json")
+    parser.add_argument("--late", type=Path, required=True, help="late.npz of fit_late.py")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--float-model", type=Path, help="also write the float32 model here")
     return parser.parse_args(arguments)
@@ -224,7 +240,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"wrong weights: sha256 {found}, expected {WEIGHTS_SHA256}", file=sys.stderr)
         return 1
     options.out.mkdir(parents=True, exist_ok=True)
-    model = EncoderGraph(load_file(options.weights)).model()
+    with np.load(options.late) as late:
+        model = EncoderGraph(load_file(options.weights), late["projection"]).model()
     if options.float_model:
         save_model(model, options.float_model)
     quantise(model, options.out / MODEL_FILE)

@@ -12,7 +12,7 @@ from assistant.schema import EncoderIdentity, Vectors
 class FakeEncoder:
     """Hashed bags of words: texts that share words are near, and a word is a piece."""
 
-    def __init__(self, name: str = "fake", dimension: int = 256, max_pieces: int = 64) -> None:
+    def __init__(self, name: str = "fake", dimension: int = 256, max_pieces: int = 128) -> None:
         self.identity = EncoderIdentity(name, dimension, f"{crc32(name.encode()):064x}")
         self.max_pieces = max_pieces
         self.read: list[str] = []

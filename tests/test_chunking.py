@@ -32,7 +32,7 @@ def test_a_short_abstract_is_one_chunk() -> None:
 
 
 def test_a_long_abstract_is_chunks_of_whole_sentences_that_the_encoder_reads_whole() -> None:
-    encoder, long = FakeEncoder(), paper(sentences(30))
+    encoder, long = FakeEncoder(), paper(sentences(60))
     chunks = chunk([long], encoder)
     starts, ends = zip(*split(long.abstract), strict=True)
     assert len(chunks) > 3
@@ -45,7 +45,7 @@ def test_a_long_abstract_is_chunks_of_whole_sentences_that_the_encoder_reads_who
 
 
 def test_neighbours_share_exactly_one_sentence() -> None:
-    long = paper(sentences(30))
+    long = paper(sentences(60))
     for one, next_ in itertools.pairwise(chunk([long], FakeEncoder())):
         assert len(split(long.abstract[next_.start : one.end])) == 1
 
@@ -69,7 +69,7 @@ def test_a_repeated_sentence_is_placed_where_it_stands() -> None:
 
 def test_a_title_longer_than_half_the_budget_gives_way_to_the_abstract() -> None:
     encoder = FakeEncoder(max_pieces=128)
-    long = paper(sentences(20), title="long " * 500)
+    long = paper(sentences(40), title="long " * 500)
     chunks = chunk([long], encoder)
     assert all(encoder.count(c.embedded_text) + 2 <= 128 for c in chunks)
     assert all(encoder.count(c.title) > 50 for c in chunks)
@@ -84,10 +84,10 @@ def test_a_title_without_blanks_is_cut_all_the_same() -> None:
 
 def test_ids_are_the_same_every_time_and_change_with_the_words() -> None:
     encoder = FakeEncoder()
-    ids = [c.chunk_id for c in chunk([paper(sentences(20))], encoder)]
-    assert ids == [c.chunk_id for c in chunk([paper(sentences(20))], encoder)]
+    ids = [c.chunk_id for c in chunk([paper(sentences(40))], encoder)]
+    assert ids == [c.chunk_id for c in chunk([paper(sentences(40))], encoder)]
     assert all(id_.startswith("abcdef123456-") and len(id_) == 21 for id_ in ids)
-    other = [c.chunk_id for c in chunk([paper(sentences(20), title="Another")], encoder)]
+    other = [c.chunk_id for c in chunk([paper(sentences(40), title="Another")], encoder)]
     assert not set(ids) & set(other)
 
 
@@ -103,7 +103,7 @@ def test_chunks_come_in_the_order_of_the_papers() -> None:
 
 
 def test_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    chunk([paper(sentences(20), title="long " * 500)], FakeEncoder(max_pieces=128))
+    chunk([paper(sentences(40), title="long " * 500)], FakeEncoder(max_pieces=128))
     assert capsys.readouterr() == ("", "")
 
 
@@ -124,7 +124,7 @@ def test_no_text_is_lost_whatever_the_abstract_is_like(seed: int) -> None:
         "\n\n",
         "\n\n\n",
         " ",
-        "，。",
+        "\uff0c\u3002",
         "🧪",
         "a" * 200,
     ]

@@ -69,6 +69,19 @@ def test_the_trailer_of_a_title_without_an_abstract_is_not_given_to_the_paper_ab
     assert (reading.sightings[0].author_count, reading.sightings[0].date) == (None, None)
 
 
+def test_a_trailer_without_a_count_is_not_given_to_the_paper_above_either() -> None:
+    spaced = read("One", "", LONG, "", "Two Words", "", "·", "May 1, 2020")
+    close = read("One", LONG, "Two Words", "·", "9 authors", "May 1, 2020")
+    for reading in (spaced, close):
+        assert found(reading) == [("One", LONG)]
+        assert reading.sightings[0].date is None
+
+
+def test_a_line_with_an_address_between_paragraphs_is_no_title() -> None:
+    code = "Code: https://e.x/y"
+    assert found(read("One", LONG, code, OTHER)) == [("One", f"{LONG} {code} {OTHER}")]
+
+
 def test_an_abstract_without_a_title_is_noted() -> None:
     reading = read("One", LONG, "• 2 authors", OTHER, "Two", THIRD)
     assert found(reading) == [("One", LONG), ("Two", THIRD)]
@@ -229,6 +242,7 @@ def test_no_text_at_all_is_too_odd_to_read(text: str) -> None:
         ("x" * 400, "prose"),
         ("Is it? Yes. " * 18, "prose"),
         ("We propose a way to read.", "sentence"),
+        ("We read well. Others read badly. Nobody reads all.", "sentence"),
         ("Code at https://e.x", "sentence"),
         ("Deep Layer Aggregation", "title"),
         ("Towards Reading Saved Pages Well.", "title"),

@@ -169,7 +169,7 @@ def test_a_damaged_index_names_its_folder_and_the_cure(index: Lexical, tmp_path:
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match="word index at .*Not a directory"):
+    with pytest.raises(StoreError, match=r"word index at .*Not a directory"):
         Lexical.open(tmp_path / "file" / "words")
 
 

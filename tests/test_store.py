@@ -1,11 +1,6 @@
 import json
-import os
 import random
-import signal
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +10,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from chroma_server import running
 
 from assistant import store as store_module
 from assistant.errors import ConfigError, EncoderMismatch, StoreError
@@ -42,25 +38,8 @@ def vectors(count: int, seed: int = 0) -> Vectors:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("chroma")), "run", "--host", "127.0.0.1"]
-    folder = str(tmp_path_factory.mktemp("server"))
-    process = subprocess.Popen(
-        [*command, "--port", str(port), "--path", folder],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "ANONYMIZED_TELEMETRY": "False"},
-    )
-    for _ in range(300):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.1)
-    yield f"http://127.0.0.1:{port}"
-    process.send_signal(signal.SIGTERM)
-    process.wait(10)
+    with running(tmp_path_factory.mktemp("server")) as url:
+        yield url
 
 
 @pytest.fixture(params=["local", "server"])
@@ -255,9 +234,9 @@ def pretending(version: str, limits: dict[str, object]) -> Iterator[tuple[str, l
 def test_only_servers_without_the_known_hole_are_used(
     version: str, base64: bool, safe: bool
 ) -> None:
-    with pretending(version, {"supports_base64_encoding": base64}) as (url, _):
-        with pytest.raises(StoreError) as it:
-            Store.connect(url, "chunks", ME)
+    limits: dict[str, object] = {"supports_base64_encoding": base64}
+    with pretending(version, limits) as (url, _), pytest.raises(StoreError) as it:
+        Store.connect(url, "chunks", ME)
     assert ("use `chroma run` of 1.5.9" in str(it.value)) is not safe
 
 
@@ -265,15 +244,15 @@ def test_a_server_that_goes_away_is_named(server: str) -> None:
     store = Store.connect(server, "gone", ME)
     store._place = "http://there"
     store._client.delete_collection("gone")
-    with pytest.raises(StoreError, match="http://there .*check that the Chroma server is running"):
+    with pytest.raises(StoreError, match=r"http://there .*check that the Chroma server is running"):
         store.count()
     store.close()
 
 
 def test_the_key_is_sent_to_the_server_and_shown_nowhere() -> None:
-    with pretending("1.0.0", {"supports_base64_encoding": True}) as (url, keys):
-        with pytest.raises(StoreError) as it:
-            Store.connect(url, "chunks", ME, "canary-key")
+    limits: dict[str, object] = {"supports_base64_encoding": True}
+    with pretending("1.0.0", limits) as (url, keys), pytest.raises(StoreError) as it:
+        Store.connect(url, "chunks", ME, "canary-key")
     assert set(keys) == {"canary-key"}
     assert "canary" not in str(it.value)
 

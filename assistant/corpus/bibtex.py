@@ -11,7 +11,9 @@ from assistant.corpus.page import Note, Reading
 from assistant.errors import CorpusError
 
 # The parser logs each broken block; we put it into the report instead.
-logging.getLogger("bibtexparser").addHandler(logging.NullHandler())
+_LOG = logging.getLogger("bibtexparser")
+_LOG.addHandler(logging.NullHandler())
+_LOG.propagate = False
 
 _ACCENTS = {
     "`": "\u0300", "'": "\u0301", "^": "\u0302", "~": "\u0303", "=": "\u0304", "u": "\u0306",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from assistant.corpus.dates import Written, iso, month_number, read_date
@@ -34,6 +35,7 @@ _OTHERS = frozenset({"others", "et al.", "et al"})
 Record = Mapping[str, Any]
 
 
+@lru_cache(maxsize=4096)
 def squashed(name: str) -> str:
     """Reduce a key to letters and digits: `paperAbstract` and `paper_abstract` are one name."""
     return "".join(filter(str.isalnum, name)).casefold()

@@ -117,6 +117,7 @@ def _dated(text: str) -> Trailer | None:
 _ADDRESS = re.compile(r"https?://|www\.", re.IGNORECASE)
 _END = re.compile(r"[.\u3002\uff01\uff1f\u0964\u2026]\s?[\"')\]”\u2019»]*$")
 _STOP = re.compile(r"(?:[.!?][\"')\]”\u2019]*(?=\s|$)|[\u3002\uff01\uff1f\u0964])")
+_FIRST_WORD = re.compile(r"(?:^|[.!?]\s+)[^\W\d_][\w'\u2019-]*")
 _WORD = re.compile(r"[^\W\d_][\w'\u2019-]*")
 
 # Of 20,000 real papers none has a title over 250 characters, or an abstract under 200.
@@ -145,7 +146,7 @@ def has_address(text: str) -> bool:
 def _is_sentence(text: str) -> bool:
     if has_address(text):
         return True
-    words = [word for word in _WORD.findall(text)[1:] if len(word) > 3]
+    words = [word for word in _WORD.findall(_FIRST_WORD.sub("", text)) if len(word) > 3]
     capitals = sum(word[0].isupper() for word in words)
     ended = len(text) >= _SHORTEST_SENTENCE and bool(_END.search(text))
     return ended and capitals * 2 <= len(words)

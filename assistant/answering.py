@@ -1,0 +1,105 @@
+"""Sources -> a draft of the answer: quoted sentence by sentence, or written by a model."""
+
+from collections.abc import Generator, Iterator, Sequence
+from typing import NamedTuple
+
+from assistant.citations import CitedSentence, Renumbering, cited_sentences
+from assistant.errors import ProviderError
+from assistant.prompts import CANNOT_ANSWER, is_refusal
+from assistant.quoting import trimmed
+from assistant.schema import LLM, Message, ScoredPaper, Usage
+from assistant.selection import Quoted
+
+_LONGEST_NAME = 60
+
+
+class Draft(NamedTuple):
+    """An answer before it is verified; its numbers are those of the citations, from 1."""
+
+    text: str
+    sentences: tuple[CitedSentence, ...]
+    papers: tuple[ScoredPaper, ...]
+    """The cited papers: [1] is the first."""
+    others: tuple[ScoredPaper, ...] = ()
+    """What was read and not cited."""
+    usage: Usage = Usage()
+    refused: bool = False
+
+
+Steps = Generator[str, None, Draft]
+
+
+def embedded(chosen: Sequence[Quoted], *, by_paper: bool) -> Steps:
+    """The quotes, each with its citation; a line for each paper where several are compared."""
+    kept = [(hit, quotes) for hit, quotes in chosen if quotes]
+    text, said = "", []
+    for number, (hit, quotes) in enumerate(kept, 1):
+        opening = f"- {short_name(hit.paper.title)}:" if by_paper else ""
+        if opening:
+            piece = opening if number == 1 else f"\n{opening}"
+            text += piece
+            yield piece
+        for quote in quotes:
+            sentence = trimmed(quote.passage.text)
+            piece = f"{' ' if text else ''}{sentence} [{number}]"
+            text += piece
+            said.append(CitedSentence(sentence, (number,)))
+            yield piece
+    return Draft(text, tuple(said), tuple(hit for hit, _ in kept))
+
+
+def generated(
+    llm: LLM, messages: Sequence[Message], papers: Sequence[ScoredPaper], max_tokens: int
+) -> Steps:
+    """What the model writes, as it comes, its citations renumbered in order."""
+    heard: list[str] = []
+    usage = [Usage()]
+    renumbering = Renumbering(len(papers))
+    yield from renumbering.stream(
+        _unless_refused(_listened(llm, messages, max_tokens, heard, usage))
+    )
+    raw = "".join(heard).strip()
+    if not raw:
+        raise ProviderError(f"{llm.model} answered with nothing: ask again, or set another --model")
+    if is_refusal(raw):
+        return Draft("", (), (), tuple(papers), usage[0], refused=True)
+    final = Renumbering(len(papers))
+    text = final.text(raw)
+    said = tuple(
+        CitedSentence(sentence, final.cite(numbers)) for sentence, numbers in cited_sentences(raw)
+    )
+    cited = tuple(papers[number - 1] for number in final.order)
+    rest = tuple(paper for paper in papers if paper not in cited)
+    return Draft(text, said, cited, rest, usage[0])
+
+
+def _listened(
+    llm: LLM, messages: Sequence[Message], max_tokens: int, heard: list[str], usage: list[Usage]
+) -> Iterator[str]:
+    for piece in llm.stream(messages, max_tokens=max_tokens):
+        if piece.usage:
+            usage[0] = piece.usage
+        heard.append(piece.text)
+        yield piece.text
+
+
+def _unless_refused(pieces: Iterator[str]) -> Iterator[str]:
+    """The pieces, held back while they may still be the sentence of refusal and nothing else."""
+    held = ""
+    for piece in pieces:
+        held += piece
+        if not CANNOT_ANSWER.startswith(held.strip()[: len(CANNOT_ANSWER)]):
+            yield held
+            held = ""
+            break
+    else:
+        if not is_refusal(held):
+            yield held
+        return
+    yield from pieces
+
+
+def short_name(title: str) -> str:
+    """What a paper is called in a list: the name before the colon, or the head of its title."""
+    name = title.split(":")[0].strip()
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1].rstrip()}…"

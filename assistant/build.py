@@ -1,0 +1,214 @@
+"""Settings -> working parts: the only module that knows them all."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from threading import RLock
+from typing import Any, Self
+
+from assistant import config, quoting, refusal
+from assistant.catalog import Catalog
+from assistant.config import Settings
+from assistant.encoder import MODELS, MiniLM, OpenAIEncoder
+from assistant.generation import Index, Server
+from assistant.generation import open_index as open_generation
+from assistant.indexer import Indexer, IndexReport, Progress
+from assistant.logistic import Logistic
+from assistant.prompts import Prompts
+from assistant.rag import AnswerStream, Limits, Models, Pipeline, SearchResult, verify_against
+from assistant.readings import Readings
+from assistant.records import Source
+from assistant.retriever import Retriever
+from assistant.schema import LLM, Encoder, Filters, Receipt, Sentence, Turn
+from assistant.verify import Judge
+
+CATALOG = "catalog.sqlite"
+_EMBEDDING_MODEL = "text-embedding-3-small"
+_HASH = 16
+_NO_FILTERS = Filters()
+
+
+class Assistant:
+    """Answers questions over a corpus; open one with `Assistant.open()`."""
+
+    def __init__(
+        self, settings: Settings, encoder: Encoder | None = None, llm: LLM | None = None
+    ) -> None:
+        self.settings = settings
+        self._encoder_given = encoder
+        self._llm_given = llm
+        self._lock = RLock()
+        self._pipeline: tuple[str, Index, Pipeline] | None = None
+
+    @classmethod
+    def open(cls, config_file: Path | None = None, *, settings: Settings | None = None) -> Self:
+        """An assistant as configured; nothing is read before it is needed."""
+        return cls(settings or config.load(config_file))
+
+    def close(self) -> None:
+        """Let go of catalog, index and model."""
+        with self._lock:
+            if self._pipeline:
+                self._pipeline[1].close()
+                self._pipeline = None
+            if "catalog" in self.__dict__:
+                self.catalog.close()
+                del self.__dict__["catalog"]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ask(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        filters: Filters = _NO_FILTERS,
+        top_k: int | None = None,
+    ) -> AnswerStream:
+        """The answer to `question`, as a stream that ends in one verified `Answer`."""
+        return self._parts().ask(question, history=history, filters=filters, top_k=top_k)
+
+    def search(
+        self, question: str, *, filters: Filters = _NO_FILTERS, top_k: int = 10
+    ) -> SearchResult:
+        """The papers nearest to `question`, best first."""
+        return self._parts().search(question, filters=filters, top_k=top_k)
+
+    def verify(self, text: str, *, sources: Sequence[Source] | None = None) -> tuple[Sentence, ...]:
+        """Every sentence of `text` with its verdict: from `sources` alone, or from the corpus."""
+        if sources is None:
+            return self._parts().verify(text)
+        return verify_against(text, sources, self._minilm, self._judge)
+
+    def index(
+        self,
+        paths: Sequence[Path | str] | None = None,
+        *,
+        rebuild: bool = False,
+        prune: bool = False,
+        progress: Progress | None = None,
+    ) -> IndexReport:
+        """Take in pages, those of the configured corpus if none are named."""
+        # What was asked to be left out must not be indexed again from another name.
+        wanted = list(paths) if paths else list(self.settings.corpus.paths)
+        with self._lock:
+            return self._indexer().index(wanted, progress or _quiet, rebuild=rebuild, prune=prune)
+
+    def ensure_indexed(self, progress: Progress | None = None) -> IndexReport | None:
+        """Index the configured corpus where nothing is indexed yet."""
+        if self.catalog.meta("generation") is not None:
+            return None
+        return self.index(progress=progress)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """What is known of papers."""
+        return Catalog.open(self.settings.data.folder / CATALOG)
+
+    @cached_property
+    def prompts(self) -> Prompts:
+        """The words for the model."""
+        return Prompts.load(config.resource("prompts"))
+
+    def _indexer(self) -> Indexer:
+        folder, readings = self.settings.data.folder, Readings(self.catalog, self._minilm)
+        return Indexer(self.catalog, self._encoder, folder, self._server, readings)
+
+    def _parts(self) -> Pipeline:
+        """The pipeline over the generation in use; a new one as soon as the pointer moves."""
+        with self._lock:
+            generation = self.catalog.meta("generation")
+            if self._pipeline is None or self._pipeline[0] != generation:
+                index = open_generation(
+                    self.catalog, self.settings.data.folder, self._encoder.identity, self._server
+                )
+                self._pipeline = (index.generation, index, self._built(index))
+            return self._pipeline[2]
+
+    def _built(self, index: Index) -> Pipeline:
+        settings = self.settings
+        readings = Readings(self.catalog, self._minilm)
+        retriever = Retriever(
+            self.catalog,
+            index,
+            self._encoder,
+            readings,
+            candidates=settings.retrieval.candidates,
+            dense_weight=settings.retrieval.dense_weight,
+        )
+        models = Models(
+            Logistic.load(MODELS / "quoting.json", quoting.FEATURES),
+            Logistic.load(MODELS / "refusal.json", refusal.FEATURES),
+            self._judge,
+        )
+        return Pipeline(
+            retriever, readings, models, self._limits(), self.prompts, self._receipt(), self._llm
+        )
+
+    def _limits(self) -> Limits:
+        answer, floors = self.settings.answer, self.settings.refusal
+        return Limits(
+            top_k=self.settings.retrieval.top_k,
+            max_words=answer.max_words,
+            max_tokens=answer.max_tokens,
+            context_tokens=answer.context_tokens,
+            floor=floors.floor,
+            stated_floor=floors.stated_floor,
+        )
+
+    def _receipt(self) -> Receipt:
+        return Receipt(
+            corpus=self.catalog.fingerprint()[:_HASH],
+            prompts=self.prompts.sha256[:_HASH],
+            encoder=str(self._encoder.identity),
+            version=config.version(),
+        )
+
+    @cached_property
+    def _minilm(self) -> MiniLM:
+        return MiniLM()
+
+    @cached_property
+    def _judge(self) -> Judge:
+        return Judge(self._minilm, self.settings.verify.threshold)
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        if self._encoder_given:
+            return self._encoder_given
+        chosen = self.settings.encoder
+        if chosen.kind == "minilm":
+            return self._minilm
+        key = self.settings.keys.openai
+        return OpenAIEncoder(
+            chosen.model or _EMBEDDING_MODEL, chosen.base_url or None, key or "none"
+        )
+
+    @cached_property
+    def _llm(self) -> LLM | None:
+        if self._llm_given or self.settings.mode == "embedded":
+            return self._llm_given
+        from assistant.llm import OpenAILLM
+
+        answer, key = self.settings.answer, self.settings.api_key
+        return OpenAILLM(
+            self.settings.answering_model,
+            base_url=answer.base_url or None,
+            api_key=key.get_secret_value() if key else None,
+            api_version=answer.api_version or None,
+            timeout_s=answer.timeout_s,
+            max_retries=answer.max_retries,
+            temperature=answer.temperature,
+        )
+
+    @property
+    def _server(self) -> Server | None:
+        return Server(self.settings.store.url) if self.settings.store.url else None
+
+
+def _quiet(*_: Any) -> None:
+    """Tell nobody."""

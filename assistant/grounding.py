@@ -1,0 +1,116 @@
+"""A draft -> its sentences with verdicts, and what each citation stands for."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from assistant.answering import Draft
+from assistant.citations import CitedSentence
+from assistant.late import Passage
+from assistant.readings import Readings
+from assistant.schema import Citation, ScoredPaper, Sentence, Verdict
+from assistant.verify import Judge, is_claim
+
+
+class Grounded(NamedTuple):
+    """An answer, verified."""
+
+    text: str
+    sentences: tuple[Sentence, ...]
+    citations: tuple[Citation, ...]
+    papers: tuple[ScoredPaper, ...]
+    """The cited ones first, then what else was read."""
+
+
+def ground(draft: Draft, readings: Readings, judge: Judge) -> Grounded:
+    """Each sentence held against what it cites; one that cites nothing, against all that was read."""
+    papers, text, said = [*draft.papers], draft.text, []
+    passages = readings.of([hit.paper for hit in (*draft.papers, *draft.others)])
+    for sentence in draft.sentences:
+        if sentence.numbers or not is_claim(sentence.text):
+            said.append(_judged(sentence, papers, passages, judge))
+            continue
+        found = _attributed(sentence.text, (*papers, *draft.others), passages, judge)
+        if found is None:
+            said.append(_uncited(sentence.text, (*papers, *draft.others), passages, judge))
+            continue
+        hit, verdict = found
+        if hit not in papers:
+            papers.append(hit)
+        number = papers.index(hit) + 1
+        text = text.replace(sentence.text, f"{sentence.text} [{number}]", 1)
+        said.append(Sentence(sentence.text, (number,), verdict))
+    rest = [hit for hit in draft.others if hit not in papers]
+    return Grounded(text, tuple(said), _citations(papers, said), (*papers, *rest))
+
+
+def verdict_of(
+    claim: str,
+    hits: Sequence[ScoredPaper],
+    passages: Mapping[str, Sequence[Passage]],
+    judge: Judge,
+) -> Verdict:
+    """The judge's word on `claim` against all these papers together."""
+    titles = {hit.paper.paper_id: hit.paper.title for hit in hits}
+    evidence = [passage for id_ in titles for passage in passages[id_]]
+    return judge.verdict(claim, evidence, titles)
+
+
+def _judged(
+    sentence: CitedSentence,
+    papers: Sequence[ScoredPaper],
+    passages: Mapping[str, Sequence[Passage]],
+    judge: Judge,
+) -> Sentence:
+    if not is_claim(sentence.text):
+        return Sentence(sentence.text, sentence.numbers, Verdict("not_a_claim", 0.0))
+    cited = [papers[number - 1] for number in sentence.numbers]
+    # Two sources for one sentence: either may hold it whole, or both together.
+    verdicts = [verdict_of(sentence.text, [hit], passages, judge) for hit in cited]
+    if len(cited) > 1:
+        verdicts.append(verdict_of(sentence.text, cited, passages, judge))
+    return Sentence(sentence.text, sentence.numbers, max(verdicts, key=_trust))
+
+
+def _trust(verdict: Verdict) -> tuple[bool, float]:
+    return verdict.label == "supported", verdict.score
+
+
+def _attributed(
+    claim: str,
+    hits: Sequence[ScoredPaper],
+    passages: Mapping[str, Sequence[Passage]],
+    judge: Judge,
+) -> tuple[ScoredPaper, Verdict] | None:
+    """The paper that supports a sentence which names none."""
+    judged = [(hit, verdict_of(claim, [hit], passages, judge)) for hit in hits]
+    supported = [pair for pair in judged if pair[1].label == "supported"]
+    return max(supported, key=lambda pair: pair[1].score, default=None)
+
+
+def _uncited(
+    claim: str,
+    hits: Sequence[ScoredPaper],
+    passages: Mapping[str, Sequence[Passage]],
+    judge: Judge,
+) -> Sentence:
+    verdicts = [verdict_of(claim, [hit], passages, judge) for hit in hits]
+    nearest = max(verdicts, key=lambda verdict: verdict.score, default=Verdict("uncited", 0.0))
+    reason = "no source is cited, and none that was read supports it"
+    return Sentence(claim, (), Verdict("uncited", nearest.score, nearest.evidence, reason))
+
+
+def _citations(papers: Iterable[ScoredPaper], said: Sequence[Sentence]) -> tuple[Citation, ...]:
+    return tuple(
+        Citation(number, hit.paper.paper_id, hit.paper.title, _quote(hit, said), hit.paper.url)
+        for number, hit in enumerate(papers, 1)
+    )
+
+
+def _quote(hit: ScoredPaper, said: Sequence[Sentence]) -> str:
+    """The span of this paper that supports the surest sentence."""
+    spans = [
+        (sentence.verdict.score, sentence.verdict.evidence.quote)
+        for sentence in said
+        if sentence.verdict.evidence and sentence.verdict.evidence.paper_id == hit.paper.paper_id
+    ]
+    return max(spans, key=lambda span: span[0], default=(0.0, ""))[1]

@@ -1,0 +1,106 @@
+"""Readings of texts -> how well the pieces of one find their like in another (late interaction).
+
+Each piece of a question is held against every piece of a passage, and its best cosine counts
+(MaxSim, Khattab & Zaharia 2020), weighted by how much the piece tells.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant import sentences
+from assistant.schema import Chunk, Reader, Reading
+
+Floats = NDArray[np.float32]
+
+
+class Passage(NamedTuple):
+    """One sentence of an abstract, and its pieces as they were read in their context."""
+
+    paper_id: str
+    start: int
+    end: int
+    text: str
+    states: Floats
+    """Unit vectors of its pieces, shape (n, 64)."""
+
+
+class Query(NamedTuple):
+    """The pieces of a question or claim that tell something."""
+
+    states: Floats
+    """Unit vectors, shape (n, 64)."""
+    weights: Floats
+    """What each piece tells, shape (n,), summing to 1."""
+    starts: NDArray[np.int32]
+    """Where each piece begins in the text, shape (n,)."""
+
+
+def unit(states: NDArray[np.int8]) -> Floats:
+    """Stored states as unit vectors."""
+    wide = states.astype(np.float32)
+    norms = np.linalg.norm(wide, axis=1, keepdims=True)
+    return np.asarray(wide / np.maximum(norms, 1e-6), np.float32)
+
+
+def query(reader: Reader, text: str) -> Query:
+    """`text` as a query; where every piece is a stop word, all of them count."""
+    (reading,) = reader.read([text])
+    weights = reader.weights(reading.pieces)
+    if not weights.any():
+        weights = np.ones_like(weights)
+    told = weights > 0
+    weights = weights[told]
+    total = weights.sum() or 1.0
+    return Query(unit(reading.states[told]), weights / total, reading.starts[told])
+
+
+def best_matches(query: Query, states: Floats) -> Floats:
+    """The best cosine of each piece of the query, shape (n,); zeros against nothing."""
+    if not len(states):
+        return np.zeros(len(query.weights), np.float32)
+    return np.asarray((query.states @ states.T).max(axis=1))
+
+
+def coverage(query: Query, states: Floats) -> float:
+    """The weighted mean of the best cosines: 1 where every piece stands there."""
+    return float(best_matches(query, states) @ query.weights)
+
+
+def passages(abstract: str, read: Iterable[tuple[Chunk, Reading]]) -> list[Passage]:
+    """The sentences of `abstract`, each with its pieces from the first chunk that holds it whole."""
+    chunks = sorted(read, key=lambda pair: pair[0].start)
+    return [_passage(abstract, span, chunks) for span in sentences.split(abstract)]
+
+
+def _passage(
+    abstract: str, span: sentences.Span, chunks: Sequence[tuple[Chunk, Reading]]
+) -> Passage:
+    states: list[Floats] = []
+    at = span.start
+    for chunk, reading in chunks:
+        # A sentence longer than a chunk is read in parts.
+        if chunk.start <= at < chunk.end and (chunk.end >= span.end or not _holds(chunks, span)):
+            states.append(_slice(chunk, reading, at, min(span.end, chunk.end)))
+            at = min(span.end, chunk.end)
+            if at >= span.end:
+                break
+    paper_id = chunks[0][0].paper_id if chunks else ""
+    found = np.concatenate(states) if states else np.zeros((0, 64), np.float32)
+    return Passage(paper_id, span.start, span.end, abstract[span.start : span.end], found)
+
+
+def _holds(chunks: Sequence[tuple[Chunk, Reading]], span: sentences.Span) -> bool:
+    return any(chunk.start <= span.start and span.end <= chunk.end for chunk, _ in chunks)
+
+
+def _slice(chunk: Chunk, reading: Reading, start: int, end: int) -> Floats:
+    """The states of the pieces between two places of the abstract."""
+    shift = len(chunk.embedded_text) - len(chunk.text) - chunk.start
+    starts = reading.starts.tolist()
+    return unit(
+        reading.states[bisect_left(starts, start + shift) : bisect_left(starts, end + shift)]
+    )

@@ -1,0 +1,311 @@
+"""Question -> condensed, retrieved, answered, cited and verified: the pipeline from end to end."""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import NamedTuple
+
+from assistant import condense, refusal, selection, sentences, tokens
+from assistant.answering import Draft, Steps, embedded, generated
+from assistant.citations import without_marks
+from assistant.errors import UsageError
+from assistant.grounding import Grounded, ground, verdict_of
+from assistant.late import Passage
+from assistant.logistic import Logistic
+from assistant.prompts import Prompts
+from assistant.quoting import quotes
+from assistant.readings import Readings, read_paper
+from assistant.records import Source
+from assistant.retriever import Ranking, Retriever
+from assistant.schema import (
+    LLM,
+    Answer,
+    Filters,
+    Paper,
+    Reader,
+    Receipt,
+    Refusal,
+    ScoredPaper,
+    Sentence,
+    Turn,
+    Usage,
+    Verdict,
+)
+from assistant.verify import Judge, is_claim
+
+EMBEDDED = "embedded"
+_READ = 12
+_NEAREST = 3
+_SEARCHED_FOR_CLAIM = 3
+_NO_FILTERS = Filters()
+
+
+class SearchResult(NamedTuple):
+    """What a search found."""
+
+    question: str
+    papers: tuple[ScoredPaper, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The numbers of config.toml that the pipeline needs."""
+
+    top_k: int
+    max_words: int
+    max_tokens: int
+    context_tokens: int
+    floor: float
+    stated_floor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The fitted parts."""
+
+    quoting: Logistic
+    refusal: Logistic
+    judge: Judge
+
+
+class AnswerStream:
+    """An answer on its way: iterate over its text, or take it whole."""
+
+    def __init__(self, steps: Generator[str, None, Answer]) -> None:
+        self._steps = steps
+        self._answer: Answer | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        while self._answer is None:
+            try:
+                yield next(self._steps)
+            except StopIteration as end:
+                self._answer = end.value
+
+    def answer(self) -> Answer:
+        """The finished answer; what was not yet asked for is done now."""
+        for _ in self:
+            pass
+        assert self._answer is not None, "iteration ends with the answer or raises"
+        return self._answer
+
+
+class Pipeline:
+    """The parts, put together; safe to ask from many threads."""
+
+    def __init__(
+        self,
+        retriever: Retriever,
+        readings: Readings,
+        models: Models,
+        limits: Limits,
+        prompts: Prompts,
+        receipt: Receipt,
+        llm: LLM | None = None,
+    ) -> None:
+        self._retriever = retriever
+        self._readings = readings
+        self._models = models
+        self._limits = limits
+        self._prompts = prompts
+        self._receipt = receipt
+        self._llm = llm
+
+    def ask(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        filters: Filters = _NO_FILTERS,
+        top_k: int | None = None,
+    ) -> AnswerStream:
+        """The answer to `question`; nothing is done before it is asked for."""
+        if not question.strip():
+            raise UsageError('the question is empty: ask something, assistant ask "…"')
+        return AnswerStream(self._answer(question, history, filters, top_k or self._limits.top_k))
+
+    def search(
+        self, question: str, *, filters: Filters = _NO_FILTERS, top_k: int = 10
+    ) -> SearchResult:
+        """The papers nearest to `question`, best first."""
+        return SearchResult(question, self._retriever.rank(question, top_k, filters).papers)
+
+    def verify(self, text: str) -> tuple[Sentence, ...]:
+        """Every sentence of `text` with its verdict, from the corpus."""
+        return tuple(
+            Sentence(claim, (), self._searched(claim) if is_claim(claim) else _NO_CLAIM)
+            for claim in claims_of(text)
+        )
+
+    def _searched(self, claim: str) -> Verdict:
+        """The verdict of the paper that supports `claim` best."""
+        found = self._retriever.rank(claim, _SEARCHED_FOR_CLAIM)
+        verdicts = [
+            verdict_of(claim, [hit], found.passages, self._models.judge) for hit in found.papers
+        ]
+        return max(verdicts, key=lambda verdict: verdict.score, default=_NOTHING_NEAR)
+
+    def _answer(
+        self, question: str, history: Sequence[Turn], filters: Filters, top_k: int
+    ) -> Generator[str, None, Answer]:
+        clock = _Clock()
+        standalone, spent = self._standalone(question, history, filters)
+        clock.lap("condense")
+        ranking = self._retriever.rank(standalone, max(top_k, _READ), filters)
+        homes = list(self._retriever.named(standalone).values())
+        clock.lap("retrieve")
+        declined = self._declined(ranking, homes)
+        draft = Draft("", (), (), ranking.papers[:top_k])
+        if declined is None:
+            draft = yield from clock.timed(self._steps(ranking, question, homes, top_k))
+            declined = _refusal(ranking, homes) if draft.refused else None
+        clock.lap("answer")
+        if declined:
+            yield declined.reason
+        grounded = ground(draft, self._readings, self._models.judge)
+        clock.lap("verify")
+        text = declined.reason if declined else grounded.text
+        return Answer(
+            question=question,
+            standalone_question=standalone,
+            text=text,
+            sentences=grounded.sentences,
+            citations=grounded.citations,
+            papers=grounded.papers,
+            refusal=declined,
+            model=self._llm.model if self._llm else EMBEDDED,
+            usage=self._usage(standalone, text, grounded, draft, spent),
+            timings_ms=clock.laps(),
+            receipt=self._receipt,
+        )
+
+    def _standalone(
+        self, question: str, history: Sequence[Turn], filters: Filters
+    ) -> tuple[str, Usage]:
+        if not history:
+            return question, Usage()
+        if self._llm is None:
+            return condense.by_rules(self._retriever, question, history, filters), Usage()
+        return condense.by_model(self._llm, self._prompts, question, history)
+
+    def _declined(self, ranking: Ranking, homes: Sequence[str]) -> Refusal | None:
+        """Below the floor nothing is written, and no model asked."""
+        if not ranking.papers:
+            return Refusal("not_in_corpus", "No paper of the corpus has anything to do with this.")
+        best = ranking.passages[ranking.papers[0].paper.paper_id]
+        found = quotes(self._models.quoting, ranking.question, ranking.query, best)
+        row = refusal.features(ranking, found)
+        probability = float(self._models.refusal.probability(row[None])[0])
+        floor = self._limits.stated_floor if self._llm is None else self._limits.floor
+        if selection.wants_several(ranking.question, homes):
+            # The best paper alone need not cover what is asked of several.
+            floor *= _FLOOR_OF_SEVERAL
+        return _refusal(ranking, homes) if probability < floor else None
+
+    def _steps(self, ranking: Ranking, question: str, homes: Sequence[str], top_k: int) -> Steps:
+        if self._llm is None:
+            chosen = selection.quoted(
+                self._models.quoting, ranking, question, homes, self._limits.max_words
+            )
+            several = selection.wants_several(ranking.question, homes)
+            return embedded(chosen, by_paper=several)
+        named = [hit for hit in ranking.papers if hit.paper.paper_id in homes]
+        rest = [hit for hit in ranking.papers if hit not in named]
+        wanted = [*named, *rest][: max(top_k, len(named))]
+        papers = _fitting(wanted, self._limits.context_tokens, self._llm.model)
+        messages = self._prompts.answer(papers, ranking.question)
+        return generated(self._llm, messages, papers, self._limits.max_tokens)
+
+    def _usage(
+        self, asked: str, text: str, grounded: Grounded, draft: Draft, spent: Usage
+    ) -> Usage:
+        """What the model's server counted, or what tiktoken counts of what was read and said."""
+        if self._llm:
+            pairs = zip(draft.usage, spent, strict=True)
+            return Usage(*(one + other for one, other in pairs))
+        read = [f"{hit.paper.title}\n{hit.paper.abstract}" for hit in grounded.papers]
+        return Usage(sum(map(tokens.count, (asked, *read))), tokens.count(text), 0)
+
+
+_NO_CLAIM = Verdict("not_a_claim", 0.0)
+_NOTHING_NEAR = Verdict("not_in_evidence", 0.0, None, "the corpus holds nothing near it")
+_FLOOR_OF_SEVERAL = 0.5
+_REASONS = {
+    "not_in_corpus": "No paper of the corpus answers this.",
+    "not_stated": "The paper is here, but its abstract does not say: {title}.",
+    "false_premise": "The question takes for granted what the abstract does not say: {title}.",
+}
+
+
+def verify_against(
+    text: str, sources: Sequence[Source], reader: Reader, judge: Judge
+) -> tuple[Sentence, ...]:
+    """Every sentence of `text` with its verdict, from these sources alone."""
+    papers = [
+        Paper(f"source-{number}", source.title, source.abstract)
+        for number, source in enumerate(sources, 1)
+    ]
+    passages = {paper.paper_id: read_paper(reader, paper) for paper in papers}
+    titles = {paper.paper_id: paper.title for paper in papers}
+    evidence: list[Passage] = [one for found in passages.values() for one in found]
+    return tuple(
+        Sentence(claim, (), _against(claim, evidence, titles, judge)) for claim in claims_of(text)
+    )
+
+
+def _against(
+    claim: str, evidence: Sequence[Passage], titles: Mapping[str, str], judge: Judge
+) -> Verdict:
+    return judge.verdict(claim, evidence, titles) if is_claim(claim) else _NO_CLAIM
+
+
+def claims_of(text: str) -> list[str]:
+    """The sentences of a text without their citations; at least one."""
+    found = [without_marks(sentence) for sentence in sentences.texts(text)]
+    return [sentence for sentence in found if sentence] or [text.strip()]
+
+
+def _refusal(ranking: Ranking, homes: Sequence[str]) -> Refusal:
+    kind = refusal.kind_of(ranking, homes)
+    title = ranking.papers[0].paper.title
+    return Refusal(kind, _REASONS[kind].format(title=title), ranking.papers[:_NEAREST])
+
+
+def _fitting(papers: Sequence[ScoredPaper], budget: int, model: str) -> Sequence[ScoredPaper]:
+    """The best papers whose abstracts fit the budget; the best one always."""
+    texts = [f"{hit.paper.title}\n{hit.paper.abstract}" for hit in papers]
+    return papers[: max(1, tokens.head_that_fits(texts, budget, model))]
+
+
+class _Clock:
+    """What each step took, in milliseconds."""
+
+    def __init__(self) -> None:
+        self._start = self._last = perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        now = perf_counter()
+        self._laps[name] = (now - self._last) * 1000
+        self._last = now
+
+    def timed(self, steps: Steps) -> Steps:
+        """The same steps; the first piece of text is noted."""
+        for piece in (stepping := _Stepping(steps)):
+            self._laps.setdefault("first_token", (perf_counter() - self._start) * 1000)
+            yield piece
+        return stepping.result
+
+    def laps(self) -> dict[str, float]:
+        return {**self._laps, "total": (perf_counter() - self._start) * 1000}
+
+
+class _Stepping:
+    """A generator whose return value is kept."""
+
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self.result = Draft("", (), ())
+
+    def __iter__(self) -> Iterator[str]:
+        self.result = yield from self._steps

@@ -1,0 +1,125 @@
+"""Papers -> their sentences as the encoder read them; kept in the catalog, and lately used in memory."""
+
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from threading import Lock
+
+import numpy as np
+
+from assistant.catalog import Catalog
+from assistant.late import Floats, Passage, passages, unit
+from assistant.schema import Chunk, Paper, Reader, Reading
+
+_KEPT = 512
+
+
+class Readings:
+    """What a reader made of the chunks; safe to use from many threads."""
+
+    def __init__(self, catalog: Catalog, reader: Reader) -> None:
+        self._catalog = catalog
+        self._reader = reader
+        self._kept: OrderedDict[tuple[str, str], list[Passage]] = OrderedDict()
+        self._lock = Lock()
+
+    @property
+    def reader(self) -> Reader:
+        """What reads."""
+        return self._reader
+
+    def add(self, texts: Sequence[str], readings: Sequence[Reading]) -> None:
+        """Keep what the reader made of `texts`."""
+        reader = str(self._reader.identity)
+        rows = [
+            (
+                reader,
+                _key(text),
+                np.asarray(reading.pieces, "<i4").tobytes(),
+                np.asarray(reading.starts, "<i4").tobytes(),
+                reading.states.tobytes(),
+            )
+            for text, reading in zip(texts, readings, strict=True)
+        ]
+        sql = "INSERT OR REPLACE INTO readings VALUES (?, ?, ?, ?, ?)"
+        self._catalog.database.change_many(sql, rows)
+
+    def known(self, texts: Iterable[str]) -> set[str]:
+        """Those of `texts` that were read."""
+        sql = "SELECT sha256 FROM readings WHERE reader = ?"
+        rows = self._catalog.database.rows(sql, (str(self._reader.identity),))
+        known = {key for (key,) in rows}
+        return {text for text in texts if _key(text) in known}
+
+    def of(self, papers: Sequence[Paper]) -> dict[str, list[Passage]]:
+        """The sentences of each paper, by paper id; what was never read is read now."""
+        with self._lock:
+            found = {p.paper_id: self._kept[_name(p)] for p in papers if _name(p) in self._kept}
+            for paper in papers:
+                if paper.paper_id in found:
+                    self._kept.move_to_end(_name(paper))
+        missing = [paper for paper in papers if paper.paper_id not in found]
+        if missing:
+            fresh = self._read(missing)
+            with self._lock:
+                self._kept.update({_name(p): fresh[p.paper_id] for p in missing})
+                while len(self._kept) > _KEPT:
+                    self._kept.popitem(last=False)
+            found |= fresh
+        return found
+
+    def _read(self, papers: Sequence[Paper]) -> dict[str, list[Passage]]:
+        chunks = self._catalog.chunks_of([paper.paper_id for paper in papers])
+        by_paper: dict[str, list[Chunk]] = {}
+        for chunk in chunks:
+            by_paper.setdefault(chunk.paper_id, []).append(chunk)
+        read = self._stored([chunk.embedded_text for chunk in chunks])
+        result = {}
+        for paper in papers:
+            mine = by_paper.get(paper.paper_id) or [whole(paper)]
+            unread = [c.embedded_text for c in mine if c.embedded_text not in read]
+            read.update(zip(unread, self._reader.read(unread), strict=True))
+            pairs = [(chunk, read[chunk.embedded_text]) for chunk in mine]
+            result[paper.paper_id] = passages(paper.abstract, pairs)
+        return result
+
+    def _stored(self, texts: Sequence[str]) -> dict[str, Reading]:
+        keys = {_key(text): text for text in texts}
+        rows = self._catalog.database.rows(
+            "SELECT sha256, pieces, starts, states FROM readings"
+            " WHERE reader = ? AND sha256 IN (SELECT value FROM json_each(?))",
+            (str(self._reader.identity), json.dumps(list(keys))),
+        )
+        return {keys[key]: _reading(*blobs) for key, *blobs in rows}
+
+
+def whole(paper: Paper) -> Chunk:
+    """A paper's whole abstract as one chunk, for papers that are not in the catalog."""
+    text = paper.abstract
+    return Chunk(paper.paper_id, paper.paper_id, paper.title, text, 0, len(text))
+
+
+def read_paper(reader: Reader, paper: Paper) -> list[Passage]:
+    """The sentences of a paper that is not in the catalog."""
+    chunk = whole(paper)
+    return passages(paper.abstract, [(chunk, reader.read([chunk.embedded_text])[0])])
+
+
+def states_of(found: Sequence[Passage]) -> Floats:
+    """All pieces of all these sentences, shape (n, 64)."""
+    return np.concatenate([p.states for p in found]) if found else unit(np.zeros((0, 64), np.int8))
+
+
+def _reading(pieces: bytes, starts: bytes, states: bytes) -> Reading:
+    ids = np.frombuffer(pieces, "<i4").astype(np.int32)
+    rows = np.frombuffer(states, np.int8).reshape(len(ids), -1)
+    return Reading(ids, np.frombuffer(starts, "<i4").astype(np.int32), rows)
+
+
+def _name(paper: Paper) -> tuple[str, str]:
+    return paper.paper_id, _key(paper.title + "\n" + paper.abstract)
+
+
+def _key(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,108 @@
+"""A question and what was found for it -> the probability that the corpus answers it.
+
+A logistic regression over how well the best paper's pieces cover the question's, whether the names
+asked for stand in it, and whether any of its sentences looks like an answer. Fitted by evals/fit.py.
+"""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant import question as questions
+from assistant.late import Floats, best_matches, coverage
+from assistant.quoting import Quote
+from assistant.readings import states_of
+from assistant.retriever import Ranking
+from assistant.schema import RefusalKind
+
+FEATURES = (
+    "coverage", "coverage_margin", "dense", "lexical", "fused_margin", "weakest_piece",
+    "share_below_half", "share_below_six", "share_above_eight", "best_sentence",
+    "best_two_sentences", "best_quote", "best_three_quotes", "has_names", "names_found",
+    "names_missing", "words_found", "quantity", "quantity_gap", "quantity_without_number",
+    "asks_for_thing", "thing_covered", "thing_worded", "named_coverage", "named_below_half",
+    "named_words_found", "named_best_quotes", "named_thing_covered",
+)  # fmt: skip
+
+_STEM = 3
+_DIGIT = re.compile(r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|half|twice)\b", re.I)
+
+
+def features(ranking: Ranking, quotes: Sequence[Quote]) -> NDArray[np.float64]:
+    """One row for the whole question; `quotes` are the best paper's sentences."""
+    best = ranking.papers[0]
+    text = f"{best.paper.title} {best.paper.abstract}".lower()
+    states = states_of(ranking.passages[best.paper.paper_id])
+    matches, weights = best_matches(ranking.query, states), ranking.query.weights
+    others = [ranking.coverages[hit.paper.paper_id] for hit in ranking.papers[1:]]
+    here = ranking.coverages[best.paper.paper_id]
+    after = ranking.papers[1].score if len(ranking.papers) > 1 else best.score
+    row = [
+        here,
+        here - max(others, default=0.0),
+        best.dense.score if best.dense else 0.0,
+        (best.lexical.score if best.lexical else 0.0) / (len(weights) + 1),
+        best.score - after,
+        float(matches.min()),
+        float(weights[matches < 0.5].sum()),
+        float(weights[matches < 0.6].sum()),
+        float(weights[matches > 0.8].sum()),
+        *_quote_features(ranking, quotes),
+        *_word_features(ranking.question, text),
+        *_quantity_features(ranking, quotes),
+        *_thing_features(ranking, matches, text),
+    ]
+    # Who names a system also uses its paper's words, so the same lack tells more.
+    known = dict(zip(FEATURES, row, strict=False))
+    named = ("coverage", "share_below_half", "words_found", "best_three_quotes", "thing_covered")
+    return np.array([*row, *(known["has_names"] * known[name] for name in named)], np.float64)
+
+
+def _thing_features(ranking: Ranking, matches: Floats, text: str) -> list[float]:
+    span = questions.asked_for(ranking.question)
+    if span is None:
+        return [0.0, 0.0, 0.0]
+    inside = (ranking.query.starts >= span[0]) & (ranking.query.starts < span[1])
+    words = questions.content_words(ranking.question[slice(*span)])
+    stems = [word[: max(4, len(word) - _STEM)] for word in words]
+    worded = sum(stem in text for stem in stems) / len(stems) if stems else 1.0
+    return [1.0, float(matches[inside].mean()) if inside.any() else 1.0, worded]
+
+
+def _quote_features(ranking: Ranking, quotes: Sequence[Quote]) -> list[float]:
+    covers = sorted((coverage(ranking.query, q.passage.states) for q in quotes), reverse=True)
+    likely = sorted((quote.probability for quote in quotes), reverse=True)
+    return [covers[0], float(np.mean(covers[:2])), likely[0], float(np.mean(likely[:3]))]
+
+
+def _word_features(question: str, text: str) -> list[float]:
+    names = [name.lower() for name in questions.names(question)]
+    found = sum(name in text for name in names)
+    words = questions.content_words(question)
+    stems = [word[: max(4, len(word) - _STEM)] for word in words]
+    return [
+        float(bool(names)),
+        found / max(1, len(names)),
+        float(len(names) - found),
+        sum(stem in text for stem in stems) / max(1, len(stems)),
+    ]
+
+
+def _quantity_features(ranking: Ranking, quotes: Sequence[Quote]) -> list[float]:
+    if not questions.wanted(ranking.question).quantity:
+        return [0.0, 0.0, 0.0]
+    covers = {quote: coverage(ranking.query, quote.passage.states) for quote in quotes}
+    numeric = [cover for quote, cover in covers.items() if _DIGIT.search(quote.passage.text)]
+    return [1.0, max(numeric, default=0.0) - max(covers.values()), float(not numeric)]
+
+
+def kind_of(ranking: Ranking, homes: Sequence[str]) -> RefusalKind:
+    """Whether the best paper is the one asked about, so that it is its abstract that is silent."""
+    best = ranking.papers[0].paper.paper_id
+    near = best in homes or ranking.coverages[best] >= _ON_TOPIC
+    return "not_stated" if near else "not_in_corpus"
+
+
+_ON_TOPIC = 0.72

@@ -1,0 +1,211 @@
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from assistant import database as database_module
+from assistant.database import Database
+from assistant.errors import CatalogError, Locked, StoreError
+
+PUT = "INSERT INTO meta VALUES (?, ?)"
+COUNT = "SELECT count(*) FROM meta"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "dä ta 🧪" / "catalog.sqlite3"
+
+
+@pytest.fixture
+def database(path: Path) -> Iterator[Database]:
+    database = Database.open(path)
+    yield database
+    database.close()
+
+
+def test_what_was_put_in_is_there_after_reopening(database: Database, path: Path) -> None:
+    database.change(PUT, ("a", "1"))
+    database.close()
+    again = Database.open(path)
+    assert again.rows("SELECT * FROM meta") == [("a", "1")]
+    again.close()
+
+
+def test_a_transaction_is_all_or_nothing(database: Database) -> None:
+    def change_and_fail() -> None:
+        with database.transaction():
+            database.change(PUT, ("a", "1"))
+            with database.transaction():
+                database.change(PUT, ("b", "2"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        change_and_fail()
+    assert database.rows(COUNT) == [(0,)]
+    with pytest.raises(CatalogError):
+        database.change_many(PUT, [("a", "1"), ("a", "again")])
+    assert database.rows(COUNT) == [(0,)]
+
+
+def test_ctrl_c_inside_a_transaction_leaves_nothing_of_it(database: Database) -> None:
+    def change_until_ctrl_c() -> None:
+        with database.transaction():
+            database.change(PUT, ("a", "1"))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        change_until_ctrl_c()
+    database.change(PUT, ("b", "2"))
+    assert database.rows("SELECT key FROM meta") == [("b",)]
+
+
+def test_many_threads_may_use_it_at_once(database: Database) -> None:
+    def work(name: int) -> None:
+        for number in range(20):
+            database.change(PUT, (f"{name}-{number}", "x"))
+            database.rows(COUNT)
+
+    threads = [Thread(target=work, args=(name,)) for name in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert database.rows(COUNT) == [(160,)]
+
+
+def test_a_reader_sees_what_was_before_while_another_process_writes(
+    database: Database, path: Path
+) -> None:
+    reader = Database.open(path)
+    with database.transaction():
+        database.change(PUT, ("a", "1"))
+        assert reader.rows(COUNT) == [(0,)]
+    assert reader.rows(COUNT) == [(1,)]
+    reader.close()
+
+
+def test_a_writer_that_waits_too_long_says_who_is_in_the_way(
+    database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "_BUSY_MS", 10)
+    other = Database.open(path)
+    with database.transaction(), pytest.raises(Locked, match="another process is writing"):
+        other.change(PUT, ("a", "1"))
+    other.close()
+
+
+@pytest.mark.parametrize(
+    "content", [b"no database, though long enough to be one " * 200, b"x" * 50]
+)
+def test_a_damaged_file_is_named_with_the_way_back(path: Path, content: bytes) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(CatalogError, match=r"catalog\.sqlite3 is damaged .*move it away"):
+        Database.open(path)
+
+
+def test_damage_inside_is_found_by_check(database: Database, path: Path) -> None:
+    for number in range(2000):
+        database.change(PUT, (str(number), "word " * 20))
+    database.check()
+    database.close()
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(size // 2)
+        file.write(b"\xff" * 20_000)
+    hurt = Database.open(path)
+    with pytest.raises(CatalogError, match="is damaged"):
+        hurt.check()
+    with pytest.raises(CatalogError, match="is damaged"):
+        hurt.rows("SELECT * FROM meta ORDER BY value")
+    hurt.close()
+
+
+def test_a_newer_format_asks_for_an_upgrade(database: Database, path: Path) -> None:
+    database.close()
+    with sqlite3.connect(path) as raw:
+        raw.execute("PRAGMA user_version = 99")
+    raw.close()
+    with pytest.raises(CatalogError, match=r"newer assistant \(format 99.*: upgrade assistant"):
+        Database.open(path)
+
+
+def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.sqlite3"
+    with sqlite3.connect(path) as raw:
+        raw.execute("CREATE TABLE theirs (x)")
+    raw.close()
+    with pytest.raises(CatalogError, match="is a database of another program"):
+        Database.open(path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"data folder .*file/data cannot be made"):
+        Database.open(tmp_path / "file" / "data" / "catalog.sqlite3")
+
+
+def test_a_folder_in_the_place_of_the_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be written: set another"):
+        Database.open(tmp_path)
+
+
+def test_a_full_disk_is_said_and_nothing_is_lost(database: Database) -> None:
+    database.change(PUT, ("a", "1"))
+    database.rows("PRAGMA max_page_count = 1")
+    with pytest.raises(StoreError, match="is full, nothing is lost: make room"):
+        database.change(PUT, ("b", "x" * 1_000_000))
+    assert database.rows("SELECT key FROM meta") == [("a",)]
+
+
+def test_an_error_of_the_disk_is_damage(database: Database) -> None:
+    with pytest.raises(CatalogError, match="disk I/O error"):
+        raise database_module._unusable(database.path, sqlite3.OperationalError("disk I/O error"))
+
+
+def test_where_nothing_can_be_written_it_is_read(
+    database: Database, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.change(PUT, ("a", "1"))
+    database.close()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    reader = Database.open(path)
+    assert reader.rows(COUNT) == [(1,)]
+    with pytest.raises(StoreError, match=r"cannot be written: set another `data\.folder`"):
+        reader.change(PUT, ("b", "2"))
+    reader.close()
+
+
+@pytest.mark.skipif(
+    os.name == "nt" or os.getuid() != 0, reason="only root can become somebody else"
+)
+def test_somebody_who_may_only_read_the_folder_reads_it(database: Database, tmp_path: Path) -> None:
+    database.change(PUT, ("a", "1"))
+    database.close()
+    shared = Path("/tmp") / f"assistant-read-only-{os.getpid()}"
+    shutil.copytree(database.path.parent, shared)
+    code = (
+        f"import sys; sys.path[:0] = {sys.path!r}\n"
+        "from pathlib import Path\nfrom assistant.database import Database\n"
+        f"database = Database.open(Path({str(shared / database.path.name)!r}))\n"
+        f"assert database.rows({COUNT!r}) == [(1,)]\n"
+        "try: database.change('DELETE FROM meta')\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
+    )
+    try:
+        for item in (shared, *shared.iterdir()):
+            item.chmod(0o755 if item.is_dir() else 0o644)
+        done = subprocess.run(
+            [sys.executable, "-c", code], user=65534, capture_output=True, text=True, cwd="/tmp"
+        )
+    except PermissionError:
+        pytest.skip("this Python is not for everybody's use")
+    finally:
+        shutil.rmtree(shared)
+    assert done.stdout.startswith("StoreError the folder"), done.stderr
