@@ -110,7 +110,7 @@ class Renumbering:
 
 
 def _safe_length(text: str) -> int:
-    """How much of `text` can be passed on: all before blank space or a bracket that may be a mark's."""
+    """How much of `text` can be passed on: all before what may still become a mark."""
     opened = max(text.rfind("["), text.rfind("【"))
     closed = max(text.rfind("]"), text.rfind("】"))
     end = opened if opened > closed and len(text) - opened < _LONGEST_MARK else len(text)

@@ -12,7 +12,7 @@ AssistantError                1
 │   ├── ProviderUnreachable   5   nothing answers at its address
 │   └── ProviderInterrupted   5   its reply broke off before the end
 └── StoreError                6   the catalog or an index cannot be read or written
-    ├── CatalogError          6   the catalog (the one source of truth) is damaged or newer than we are
+    ├── CatalogError          6   the catalog, the one source of truth, is damaged or too new
     ├── IndexMissing          6   nothing is indexed yet
     └── Locked                75  another process is writing
 

@@ -22,7 +22,7 @@ class Grounded(NamedTuple):
 
 
 def ground(draft: Draft, readings: Readings, judge: Judge) -> Grounded:
-    """Each sentence held against what it cites; one that cites nothing, against all that was read."""
+    """Each sentence held against what it cites; one that cites nothing, against all read."""
     papers, text, said = [*draft.papers], draft.text, []
     passages = readings.of([hit.paper for hit in (*draft.papers, *draft.others)])
     for sentence in draft.sentences:

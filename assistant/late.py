@@ -71,7 +71,7 @@ def coverage(query: Query, states: Floats) -> float:
 
 
 def passages(abstract: str, read: Iterable[tuple[Chunk, Reading]]) -> list[Passage]:
-    """The sentences of `abstract`, each with its pieces from the first chunk that holds it whole."""
+    """The sentences of `abstract`, each with its pieces from a chunk that holds it whole."""
     chunks = sorted(read, key=lambda pair: pair[0].start)
     return [_passage(abstract, span, chunks) for span in sentences.split(abstract)]
 

@@ -33,11 +33,14 @@ _PAPER_NOUNS = (
 )
 _SEVERAL = re.compile(
     r"^(?:compare|contrast|list|name)\b|\bcompare (?:the )?(?:two|three|four|five)\b"
-    rf"|\b(?:which|what|these|two|three|four|five|several|list|the) (?:[\w-]+ ){{0,4}}?{_PAPER_NOUNS[:-1]})\b"
+    r"|\b(?:which|what|these|two|three|four|five|several|list|the) (?:[\w-]+ ){0,4}?"
+    rf"{_PAPER_NOUNS}\b"
     r"(?=.*\b(?:each|both|either|which one|respectively|and what|and how|and state|contrast)\b)"
     r"|\b(?:which|what|list|any|are there|all)(?: the)? (?:[\w-]+ ){0,3}?"
     r"(?:papers|works|studies|surveys|articles|abstracts)\b"
     r"|\bone (?:\w+ )?(?:\w+),? (?:and )?(?:another|the other|one)\b|\bwhich is which\b"
+    r"|\bwhich one\b.*\bwhich one\b|\bone (?:\w+ )+?\w+ .*, (?:and )?another\b"
+    r"|^(?:two|three|four|five) (?:[\w-]+ ){0,3}\w+s\b"
     r"|^both\b|\bboth .{0,60}\beach\b"
     r"|\beach of (?:these|the|those) (?:\w+ )?(?:papers|works|studies|articles|authors)\b",
     re.I,
@@ -55,12 +58,16 @@ _NAME = re.compile(
     r"|[A-Z]\w*(?:-\w+)+|\d[\w-]*[A-Z]\w*|[a-z]{1,3}-?[A-Z]\w+)"
     r"|(?<=[a-z,;:] )[A-Z][a-z]{2,}\w*"
 )
-_TOO_COMMON = frozenset(
-    "AI ML GPU GPUs CPU CPUs LLM LLMs CNN CNNs DNN DNNs NLP IoT 2D 3D AUC API APIs".split()
-)
+# fmt: off
+_TOO_COMMON = frozenset((
+    "AI", "ML", "GPU", "GPUs", "CPU", "CPUs", "LLM", "LLMs", "CNN", "CNNs", "DNN", "DNNs", "NLP",
+    "IoT", "2D", "3D", "AUC", "API", "APIs",
+))
+# fmt: on
 _ASKED_FOR = re.compile(
-    r"\b(?:which|what|how (?:many|much)|whose)\s+((?:(?!(?:does|do|did|is|are|was|were|can|could|has"
-    r"|have|had|would|should|will|must|of|in|on|for|to|from|that|with|and|when|if)\b)[\w-]+[\s/]*){1,5})",
+    r"\b(?:which|what|how (?:many|much)|whose)\s+((?:(?!(?:does|do|did|is|are|was|were|can|could"
+    r"|has|have|had|would|should|will|must|of|in|on|for|to|from|that|with|and|when|if)\b)"
+    r"[\w-]+[\s/]*){1,5})",
     re.I,
 )
 _WORD = re.compile(r"[^\W\d_][\w'-]{3,}")
@@ -118,7 +125,10 @@ def asked_for(question: str) -> tuple[int, int] | None:
     'annotators'
     """
     found = _ASKED_FOR.search(question)
-    return found.span(1) if found else None
+    if not found:
+        return None
+    start, _ = found.span(1)
+    return start, start + len(found.group(1).rstrip())
 
 
 def speaks_of_papers(question: str) -> bool:

@@ -1,4 +1,4 @@
-"""Papers -> their sentences as the encoder read them; kept in the catalog, and lately used in memory."""
+"""Papers -> their sentences as the encoder read them; kept in the catalog."""
 
 import hashlib
 import json

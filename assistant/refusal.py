@@ -1,7 +1,7 @@
 """A question and what was found for it -> the probability that the corpus answers it.
 
 A logistic regression over how well the best paper's pieces cover the question's, whether the names
-asked for stand in it, and whether any of its sentences looks like an answer. Fitted by evals/fit.py.
+asked for stand in it, and whether a sentence of it looks like an answer. evals/fit.py fits it.
 """
 
 import re

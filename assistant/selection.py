@@ -9,10 +9,10 @@ from assistant.retriever import Ranking
 from assistant.schema import ScoredPaper
 
 # Closer than this, the second paper is the right one in a third of the cases.
-_CLOSE = 1.0
+_CLOSE = 1.5
 _FLOOR = 0.08
 _SECOND_WORDS = 30
-_WORDS_EACH = 45
+_WORDS_EACH = 50
 _UNNAMED = 4
 _MOST = 6
 Quoted = tuple[ScoredPaper, list[Quote]]

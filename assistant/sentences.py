@@ -11,7 +11,7 @@ class Span(NamedTuple):
     end: int
 
 
-# A stop, any closing quotes or brackets, then blank space: an end of sentence unless told otherwise.
+# A stop, any closing quotes or brackets, then blank space: an end unless told otherwise.
 _BREAK = re.compile(r"[.!?…]+[\"'”’)\]]*\s+|[。！？]+[”’」』）]*\s*|\s*\n\s*\n\s*")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|et al|etc|cf|vs|fig|figs|eq|eqs|sec|ref|refs|approx|resp|dr|mr|mrs|ms|prof"
