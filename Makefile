@@ -1,7 +1,7 @@
 # What one does here; `make` alone lists it.
 PYTHON ?= python3
 BIN := .venv/bin
-Q ?= How does LoRA save memory?
+Q ?= How does S-LoRA serve thousands of adapters?
 
 .DEFAULT_GOAL := help
 .PHONY: help install chat ask index test lint types format gate check clean
@@ -21,7 +21,7 @@ install: .venv/.installed ## Make .venv with the `assistant` script and what the
 chat: install ## Talk with the corpus in the terminal
 	@$(BIN)/assistant chat
 
-ask: install ## Ask one question: make ask Q="How does LoRA save memory?"
+ask: install ## Ask one question: make ask Q="How does S-LoRA serve thousands of adapters?"
 	@$(BIN)/assistant ask -- "$$Q"
 
 ask: export Q := $(Q)

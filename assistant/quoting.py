@@ -51,6 +51,17 @@ _BACKGROUND = re.compile(
     re.I,
 )
 _LINK = re.compile(r"https?://|\bcode\b.*\bavailable|github", re.I)
+_ASKS_LINK = re.compile(
+    r"\b(?:code|repository|github|links?|urls?|website|download|demos?|project page|open)\b"
+    r"|\b(?:publicly )?available\b|\breleased?\b",
+    re.I,
+)
+_ONLY_LINK = re.compile(
+    r"(?:(?:the |our |all )?(?:source |pretrained |training )?(?:codes?|models?|data|datasets?"
+    r"|demos?|implementation|project (?:page|website)|videos?)\b[^.]{0,60}"
+    r"(?:available|released|found|public|at|:)|see |project page|we (?:open-?source|release))",
+    re.I,
+)
 _TOKEN = re.compile(r"[a-z]{4,}|\d[\d.]*")
 _LONG = 50
 _NEARLY = 0.02
@@ -106,6 +117,10 @@ def quotes(
     model: Logistic, question: str, query: Query, passages: Sequence[Passage]
 ) -> list[Quote]:
     """Every sentence with its probability, in the order of the abstract."""
+    if not _ASKS_LINK.search(question):
+        # Where the code lies answers nothing else.
+        told = [p for p in passages if not (_LINK.search(p.text) and _ONLY_LINK.match(p.text))]
+        passages = told or passages
     if not passages:
         return []
     probabilities = model.probability(features(question, query, passages))
@@ -132,7 +147,8 @@ _OPENING = re.compile(
     r"|thus|therefore|consequently|as a result|to this end|to begin with|in this paper|in this work"
     r"|in this study|in this article|meanwhile|nevertheless|nonetheless|also|then|further|overall"
     r"|in particular|more specifically|accordingly|notably|importantly|interestingly"
-    r"|in this context|in summary|in conclusion),\s+(?=\S)",
+    r"|in this context|in summary|in conclusion|to (?:address|tackle|solve|overcome|fill|bridge) "
+    r"(?:this|these|the|such)(?: \w+)?),\s+(?=\S)",
     re.I,
 )
 _ASIDE = re.compile(

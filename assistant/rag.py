@@ -138,10 +138,13 @@ class Pipeline:
         )
 
     def _searched(self, claim: str) -> Verdict:
-        """The verdict of the paper that supports `claim` best."""
-        found = self._retriever.rank(claim, _SEARCHED_FOR_CLAIM)
+        """The verdict of the paper that supports `claim` best, of those it names if it names any."""
+        found = self._retriever.rank(claim, _READ)
+        homes = set(self._retriever.named(claim).values())
+        named = [hit for hit in found.papers if hit.paper.paper_id in homes]
         verdicts = [
-            verdict_of(claim, [hit], found.passages, self._models.judge) for hit in found.papers
+            verdict_of(claim, [hit], found.passages, self._models.judge)
+            for hit in named or found.papers[:_SEARCHED_FOR_CLAIM]
         ]
         return max(verdicts, key=lambda verdict: verdict.score, default=_NOTHING_NEAR)
 

@@ -41,7 +41,7 @@ app = typer.Typer(
     name="assistant",
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=f'{EXIT_CODES}\n\n\b\nStart with:\n  assistant ask "How does LoRA save memory?"',
+    epilog=f'{EXIT_CODES}\n\n\b\nStart with:\n  assistant ask "How does S-LoRA serve thousands of adapters?"',
 )
 
 

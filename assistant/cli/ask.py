@@ -21,8 +21,8 @@ def register(app: typer.Typer) -> None:
     verb(
         app,
         "ask",
-        'assistant ask "How does LoRA save memory?"',
-        'assistant ask "Which papers prune attention heads?" --since 2021 --json',
+        'assistant ask "How does S-LoRA serve thousands of adapters?"',
+        'assistant ask "Which papers shrink diffusion models?" --since 2021 --json',
         "assistant ask --file questions.jsonl --json > answers.jsonl",
     )(ask)
 

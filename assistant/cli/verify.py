@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
         app,
         "verify",
         "assistant verify related-work.txt",
-        'echo "LoRA trains all weights." | assistant verify - --strict',
+        'echo "S-LoRA keeps every adapter in GPU memory." | assistant verify - --strict',
         "assistant verify --file claims.jsonl --json",
     )(verify)
 

@@ -1,0 +1,71 @@
+"""A claim and the sentences of what it cites -> a verdict, its span, and what differs."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from assistant.late import Passage
+from assistant.schema import Evidence, Reader, Verdict, VerdictLabel
+from assistant.verify import findings
+from assistant.verify.alignment import Aligned, align, span
+from assistant.verify.claims import is_claim
+from assistant.verify.findings import Finding
+from assistant.verify.scoring import Model
+
+# Below this share of the threshold nothing much of the claim is supported.
+_PARTIAL = 0.5
+# Evidence that covers less of a claim says nothing of it, neither for nor against.
+_SPEAKS_OF = 0.62
+_PART_COVERED = 0.72
+
+
+class Judge:
+    """Holds claims against the abstracts that they cite."""
+
+    def __init__(self, reader: Reader, threshold: float | None = None) -> None:
+        self._reader = reader
+        self._model = Model.load()
+        self.threshold = self._model.threshold if threshold is None else threshold
+
+    def verdict(
+        self, claim: str, passages: Sequence[Passage], titles: Mapping[str, str] | None = None
+    ) -> Verdict:
+        """What `passages`, all sentences of all abstracts cited, say of `claim`."""
+        if not is_claim(claim):
+            return Verdict("not_a_claim", 0.0)
+        if not passages:
+            return Verdict("not_in_evidence", 0.0, None, "nothing that it cites was found")
+        aligned = align(self._reader, claim, passages, titles or {})
+        doubts = self._model.doubts(aligned)
+        score = self._model.probability(aligned, doubts)
+        found = findings.find(aligned)
+        conflict = next((one for one in found if one.is_conflict), None)
+        if conflict and (conflict.is_certain or score < self.threshold):
+            score = min(score, self.threshold * 0.9)
+        evidence = _evidence(aligned)
+        if score >= self.threshold:
+            return Verdict("supported", score, evidence)
+        label = self._label(aligned, score, conflict)
+        reason = found[0].reason if found else findings.doubtful(aligned, doubts)
+        return Verdict(label, score, evidence, conflict.reason if conflict else reason)
+
+    def _label(self, aligned: Aligned, score: float, conflict: Finding | None) -> VerdictLabel:
+        covered = float(aligned.weights @ aligned.cosines.max(axis=1))
+        if covered < _SPEAKS_OF:
+            return "not_in_evidence"
+        if conflict:
+            return "contradicted"
+        if score >= _PARTIAL * self.threshold or covered >= _PART_COVERED:
+            return "partial"
+        return "not_in_evidence"
+
+
+def _evidence(aligned: Aligned) -> Evidence:
+    first, last = span(aligned)
+    one, other = aligned.passages[first], aligned.passages[last]
+    between = other.start - one.end
+    quote = one.text if first == last else one.text + " " * between + other.text
+    return Evidence(one.paper_id, quote, one.start, other.end)
+
+
+__all__ = ["Judge", "np"]

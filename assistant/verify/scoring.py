@@ -1,0 +1,76 @@
+"""An aligned claim -> the probability that its evidence supports it; the numbers ship as JSON."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assistant.errors import ConfigError
+from assistant.verify import sentencewise, wordwise
+from assistant.verify.alignment import Aligned
+from assistant.verify.trees import Trees
+
+SHIPPED = Path(__file__).parent.parent / "models" / "judge.json"
+DOUBTS = (
+    "doubt_most", "doubt_second", "doubt_three", "doubt_six", "doubt_sum", "doubt_mean",
+    "doubt_run", "doubt_share",
+)  # fmt: skip
+FEATURES = (*sentencewise.FEATURES, *DOUBTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Two sets of trees: a doubt for each word, then a score of the sentence from all of it."""
+
+    words: Trees
+    claims: Trees
+    slope: float
+    shift: float
+    threshold: float
+
+    @classmethod
+    def load(cls, path: Path = SHIPPED) -> "Model":
+        """The model at `path`, which must be one of our features."""
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            names = (tuple(data["word_features"]), tuple(data["features"]))
+            if names != (wordwise.FEATURES, FEATURES):
+                raise ValueError("other features")
+            calibration = (float(data[key]) for key in ("slope", "shift", "threshold"))
+            return cls(Trees(data["words"]), Trees(data["claims"]), *calibration)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{path} is damaged: reinstall assistant") from error
+
+    def doubts(self, aligned: Aligned) -> NDArray[np.float64]:
+        """For each word the log-odds that it is at fault."""
+        rows = wordwise.rows(aligned)
+        return self.words(rows) if len(rows) else np.zeros(0)
+
+    def probability(self, aligned: Aligned, doubts: NDArray[np.float64]) -> float:
+        """How likely the evidence supports the claim."""
+        row = np.concatenate([sentencewise.row(aligned), summary(doubts)])
+        odds = self.slope * float(self.claims(row[None, :])[0]) + self.shift
+        return float(1 / (1 + np.exp(-odds)))
+
+
+def summary(doubts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The words' doubts as numbers of the sentence, as `DOUBTS` names them."""
+    if not len(doubts):
+        return np.zeros(len(DOUBTS))
+    falling = np.sort(doubts)[::-1]
+    nats = np.log1p(np.exp(np.clip(doubts, -30, 30)))
+    runs = np.convolve(doubts, np.ones(3) / 3, "same")
+    return np.array(
+        [
+            falling[0],
+            falling[min(1, len(falling) - 1)],
+            falling[:3].mean(),
+            falling[:6].mean(),
+            nats.sum(),
+            nats.mean(),
+            runs.max(),
+            (doubts > -0.85).mean(),
+        ]
+    )
