@@ -49,7 +49,11 @@ def unit(states: NDArray[np.int8]) -> Floats:
 def query(reader: Reader, text: str) -> Query:
     """`text` as a query; where every piece is a stop word, all of them count."""
     (reading,) = reader.read([text])
-    weights = reader.weights(reading.pieces)
+    return query_of(reading, reader.weights(reading.pieces))
+
+
+def query_of(reading: Reading, weights: Floats) -> Query:
+    """What was read already as a query, given what each piece tells."""
     if not weights.any():
         weights = np.ones_like(weights)
     told = weights > 0

@@ -9,18 +9,13 @@ import tantivy
 
 from assistant.damage import as_store_error
 from assistant.schema import Paper, ScoredId
+from assistant.words import STOP_WORDS
 
 _HEAP = 50_000_000
 # A filter of more papers than this is cheaper to apply to the hits than to the index.
 _MOST_IDS = 2_000
 # The first so many terms of a question decide; tens of thousands would only cost time.
 _MOST_TERMS = 512
-_STOP = (
-    "a about also am an and any are as at be been but by can could did do does for from had has"
-    " have how i if in into is it its may me might my not of on or our paper papers shall she"
-    " should so some such than that the their them then there these they this those to us was we"
-    " were what when where whether which who whom whose why will with would you your"
-)
 
 
 class Lexical:
@@ -134,4 +129,4 @@ def _valid(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-_STEMMED_STOP = frozenset(_analyzer().analyze(_STOP))
+_STEMMED_STOP = frozenset(_analyzer().analyze(" ".join(sorted(STOP_WORDS))))

@@ -147,8 +147,8 @@ _OPENING = re.compile(
     r"|thus|therefore|consequently|as a result|to this end|to begin with|in this paper|in this work"
     r"|in this study|in this article|meanwhile|nevertheless|nonetheless|also|then|further|overall"
     r"|in particular|more specifically|accordingly|notably|importantly|interestingly"
-    r"|in this context|in summary|in conclusion|to (?:address|tackle|solve|overcome|fill|bridge) "
-    r"(?:this|these|the|such)(?: \w+)?),\s+(?=\S)",
+    r"|in this context|in summary|in conclusion"
+    r"|by doing so|to \w+ (?:on |with |for |of )?(?:this|these|that|such)(?: [\w-]+)?),\s+(?=\S)",
     re.I,
 )
 _ASIDE = re.compile(

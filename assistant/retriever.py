@@ -12,10 +12,10 @@ import numpy as np
 
 from assistant.catalog import Catalog
 from assistant.generation import Index
-from assistant.late import Passage, Query, coverage, query
+from assistant.late import Passage, Query, coverage, query, query_of
 from assistant.question import names
 from assistant.readings import Readings, states_of
-from assistant.schema import Encoder, Filters, Reason, ScoredPaper
+from assistant.schema import Encoder, Filters, ReadingEncoder, Reason, ScoredPaper, Vectors
 
 READ_TOGETHER = 30
 """So many of the fused candidates are read piece by piece."""
@@ -77,8 +77,8 @@ class Retriever:
     ) -> Ranking:
         """The same, with what was read of them."""
         allowed = self._catalog.paper_ids(filters) if filters else None
-        found = self._candidates_of(question, allowed)
-        asked = query(self._readings.reader, question)
+        vector, asked = self._understood(question)
+        found = self._candidates_of(question, vector, allowed)
         at_most = max(READ_TOGETHER, top_k)
         hits = sorted(found, key=lambda hit: (-hit.score, hit.paper.paper_id))[:at_most]
         read = self._readings.of([hit.paper for hit in hits])
@@ -116,11 +116,21 @@ class Retriever:
         owners = owners or [p for p in papers if word.search(p.abstract)]
         return owners[0].paper_id if len(owners) == 1 else None
 
-    def _candidates_of(self, question: str, allowed: set[str] | None) -> list[ScoredPaper]:
+    def _understood(self, question: str) -> tuple[Vectors, Query]:
+        """The question's vector and its pieces; the shipped encoder gives both in one pass."""
+        encoder, reader = self._encoder, self._readings.reader
+        if not isinstance(encoder, ReadingEncoder) or encoder.identity != reader.identity:
+            return encoder.encode([question])[0], query(reader, question)
+        vectors, (reading,) = encoder.encode_and_read([question])
+        return vectors[0], query_of(reading, reader.weights(reading.pieces))
+
+    def _candidates_of(
+        self, question: str, vector: Vectors, allowed: set[str] | None
+    ) -> list[ScoredPaper]:
         """What either engine finds, with the fused score."""
         if allowed is not None and not allowed:
             return []
-        dense = self._dense(question, allowed)
+        dense = self._dense(vector, allowed)
         hits = self._index.lexical.search(question, self._candidates, allowed)
         lexical = {hit.paper_id: hit.score for hit in hits}
         fused = _fused(dense, lexical, self._dense_weight)
@@ -138,9 +148,8 @@ class Retriever:
             for paper in self._catalog.papers(best)
         ]
 
-    def _dense(self, question: str, allowed: set[str] | None) -> dict[str, float]:
+    def _dense(self, vector: Vectors, allowed: set[str] | None) -> dict[str, float]:
         """A paper's score is that of its nearest chunk."""
-        (vector,) = self._encoder.encode([question])
         chunks = self._index.store.nearest(vector, self._candidates * _CHUNKS_A_PAPER, allowed)
         best: dict[str, float] = {}
         for hit in chunks:
