@@ -1,29 +1,14 @@
 """Sources -> a draft of the answer: quoted sentence by sentence, or written by a model."""
 
 from collections.abc import Generator, Iterator, Sequence
-from typing import NamedTuple
 
-from assistant.citations import CitedSentence, Renumbering, cited_sentences
+from assistant.citations import CitedSentence, Draft, Renumbering, cited_sentences
 from assistant.errors import ProviderError
 from assistant.prompts import CANNOT_ANSWER, is_refusal
-from assistant.quoting import trimmed
+from assistant.quoting import Quoted, trimmed
 from assistant.schema import LLM, Message, ScoredPaper, Usage
-from assistant.selection import Quoted
 
 _LONGEST_NAME = 60
-
-
-class Draft(NamedTuple):
-    """An answer before it is verified; its numbers are those of the citations, from 1."""
-
-    text: str
-    sentences: tuple[CitedSentence, ...]
-    papers: tuple[ScoredPaper, ...]
-    """The cited papers: [1] is the first."""
-    others: tuple[ScoredPaper, ...] = ()
-    """What was read and not cited."""
-    usage: Usage = Usage()
-    refused: bool = False
 
 
 Steps = Generator[str, None, Draft]

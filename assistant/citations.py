@@ -5,16 +5,30 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from assistant import sentences
+from assistant.schema import ScoredPaper, Usage
 
 # [2], [1, 3], [1-3], [^2], 【2】, [Source 2]: how models write what we ask them for.
+# [0, 1] is an interval: sources count from 1.
 _MARK = re.compile(
-    r"[\[【]\s*(?:(?:sources?|refs?\.?|papers?)\s*)?\^?(\d{1,3}(?:\s*[,;–-]\s*\^?\d{1,3})*)\s*(?:†[^\]】]*)?[\]】]",
+    r"[\[【](?!\s*0\s*[,;–-])\s*(?:(?:sources?|refs?\.?|papers?)\s*)?\^?"
+    r"(\d{1,3}(?:\s*[,;–-]\s*\^?\d{1,3})*)\s*(?:†[^\]】]{0,80})?[\]】]",
     re.I,
 )
 _MARKS = re.compile(rf"(?:\s*{_MARK.pattern})+", re.I)
+# The end of a text that may go on as a mark: marks already there, and the beginning of another.
+_UNFINISHED = re.compile(
+    rf"(?<!\s)(?:\s*{_MARK.pattern})*\s*"
+    r"(?:[\[【]\s*(?:[spr][a-z]{0,6}\.?)?[\s\d,;–^-]*(?:†[^\]】]{0,80})?)?\Z",
+    re.I,
+)
+# The stop of "Lee et al. [3] show" ends no sentence.
+_AFTER_STOP = re.compile(
+    r"(?<!\bet al)(?<!\be\.g)(?<!\bi\.e)(?<!\bcf)(?<!\bvs)"
+    rf"([.!?][\"'”’)]*)({_MARKS.pattern})",
+    re.I,
+)
 _NUMBERS = re.compile(r"(\d+)(?:\s*[–-]\s*(\d+))?")
 _ITEM = re.compile(r"^\s*(?:[-*•+]|\d{1,2}[.)])\s+")
-_LONGEST_MARK = 40
 _WIDEST = 20
 
 
@@ -23,6 +37,19 @@ class CitedSentence(NamedTuple):
 
     text: str
     numbers: tuple[int, ...]
+
+
+class Draft(NamedTuple):
+    """An answer before it is verified; its numbers are those of the citations, from 1."""
+
+    text: str
+    sentences: tuple[CitedSentence, ...]
+    papers: tuple[ScoredPaper, ...]
+    """The cited papers: [1] is the first."""
+    others: tuple[ScoredPaper, ...] = ()
+    """What was read and not cited."""
+    usage: Usage = Usage()
+    refused: bool = False
 
 
 def numbers_in(mark: str) -> list[int]:
@@ -50,7 +77,7 @@ def cited_sentences(text: str) -> list[CitedSentence]:
         item = _ITEM.sub("", line).strip()
         if not item:
             continue
-        moved = re.sub(rf"([.!?][\"'”’)]*)({_MARKS.pattern})", _before_stop, item, flags=re.I)
+        moved = _AFTER_STOP.sub(_before_stop, item)
         for start, end in sentences.split(moved):
             sentence = moved[start:end]
             marks = [mark for match in _MARK.finditer(sentence) for mark in [match.group()]]
@@ -111,12 +138,5 @@ class Renumbering:
 
 def _safe_length(text: str) -> int:
     """How much of `text` can be passed on: all before what may still become a mark."""
-    opened = max(text.rfind("["), text.rfind("【"))
-    closed = max(text.rfind("]"), text.rfind("】"))
-    end = opened if opened > closed and len(text) - opened < _LONGEST_MARK else len(text)
-    if end == len(text) and closed == len(text) - 1:
-        # Another mark may follow and belong to the same run.
-        end = max(opened, 0)
-    while end and text[end - 1].isspace():
-        end -= 1
-    return end
+    unfinished = _UNFINISHED.search(text)
+    return unfinished.start() if unfinished else len(text)

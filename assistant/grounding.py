@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from assistant.answering import Draft
-from assistant.citations import CitedSentence
+from assistant.citations import CitedSentence, Draft
 from assistant.late import Passage
 from assistant.readings import Readings
 from assistant.schema import Citation, ScoredPaper, Sentence, Verdict

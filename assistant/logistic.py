@@ -28,6 +28,8 @@ class Logistic:
             if tuple(data["features"]) != tuple(features):
                 raise ValueError("other features")
             weights = np.array(data["weights"], np.float64)
+            if weights.shape != (len(features),):
+                raise ValueError("not one weight a feature")
             return cls(tuple(features), weights, float(data["bias"]), float(data["threshold"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{path} is damaged: reinstall assistant") from error

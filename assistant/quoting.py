@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from assistant import question as questions
 from assistant.late import Passage, Query, best_matches
 from assistant.logistic import Logistic
+from assistant.schema import ScoredPaper
 
 FEATURES = (
     "coverage", "coverage_below_best", "share_best_covered", "shared_words", "neighbour_coverage",
@@ -75,6 +76,10 @@ class Quote:
     probability: float
 
 
+Quoted = tuple[ScoredPaper, list[Quote]]
+"""A paper, and what is quoted of it."""
+
+
 def features(question: str, query: Query, passages: Sequence[Passage]) -> NDArray[np.float64]:
     """One row a sentence, one column for each of FEATURES."""
     matches = np.array([best_matches(query, passage.states) for passage in passages])
@@ -88,7 +93,8 @@ def features(question: str, query: Query, passages: Sequence[Passage]) -> NDArra
     ends = np.c_[np.arange(len(passages)) == 0, np.arange(len(passages)) == len(passages) - 1]
     reason = place * questions.wanted(question).reason
     shared, rest, length = np.split(np.array(words), [1, -1], axis=1)
-    return np.c_[meaning, shared, around, rest, place, reason, ends, length].astype(np.float64)
+    columns = np.c_[meaning, shared, around, rest, place, reason, ends, length]
+    return np.asarray(columns, np.float64)
 
 
 def _word_features(question: str, text: str) -> list[float]:

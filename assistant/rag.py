@@ -6,8 +6,8 @@ from time import perf_counter
 from typing import NamedTuple
 
 from assistant import condense, refusal, selection, sentences, tokens
-from assistant.answering import Draft, Steps, embedded, generated
-from assistant.citations import without_marks
+from assistant.answering import Steps, embedded, generated
+from assistant.citations import Draft, without_marks
 from assistant.errors import UsageError
 from assistant.grounding import Grounded, ground, verdict_of
 from assistant.late import Passage
@@ -74,13 +74,22 @@ class AnswerStream:
     def __init__(self, steps: Generator[str, None, Answer]) -> None:
         self._steps = steps
         self._answer: Answer | None = None
+        self._failure: BaseException | None = None
 
     def __iter__(self) -> Iterator[str]:
         while self._answer is None:
+            if self._failure:
+                raise self._failure
             try:
-                yield next(self._steps)
+                piece = next(self._steps)
             except StopIteration as end:
                 self._answer = end.value
+                return
+            except BaseException as failure:
+                # Steps that failed are over, and would go on as if they had ended.
+                self._failure = failure
+                raise
+            yield piece
 
     def answer(self) -> Answer:
         """The finished answer; what was not yet asked for is done now."""
@@ -138,7 +147,7 @@ class Pipeline:
         )
 
     def _searched(self, claim: str) -> Verdict:
-        """The verdict of the paper that supports `claim` best, of those it names if it names any."""
+        """The verdict of the paper that supports `claim` best; a named one goes first."""
         found = self._retriever.rank(claim, _READ)
         homes = set(self._retriever.named(claim).values())
         named = [hit for hit in found.papers if hit.paper.paper_id in homes]

@@ -45,7 +45,8 @@ def features(ranking: Ranking, quotes: Sequence[Quote]) -> NDArray[np.float64]:
         best.dense.score if best.dense else 0.0,
         (best.lexical.score if best.lexical else 0.0) / (len(weights) + 1),
         best.score - after,
-        float(matches.min()),
+        # A question of hidden characters alone has no pieces.
+        float(matches.min(initial=1.0)),
         float(weights[matches < 0.5].sum()),
         float(weights[matches < 0.6].sum()),
         float(weights[matches > 0.8].sum()),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from assistant import question as questions
 from assistant.logistic import Logistic
-from assistant.quoting import Quote, choose, quotes
+from assistant.quoting import Quote, Quoted, choose, quotes
 from assistant.retriever import Ranking
 from assistant.schema import ScoredPaper
 
@@ -15,7 +15,6 @@ _SECOND_WORDS = 30
 _WORDS_EACH = 50
 _UNNAMED = 4
 _MOST = 6
-Quoted = tuple[ScoredPaper, list[Quote]]
 
 
 def wants_several(question: str, homes: Sequence[str]) -> bool:

@@ -21,7 +21,8 @@ _ABBREVIATION = re.compile(
 )
 _ENDS_ANYWAY = re.compile(r"\b(?:etc|et al)\.[)\]]*\s+$", re.IGNORECASE)
 _INITIAL = re.compile(r"(?:^|[\s(])[a-z]\.\s+$")
-_OPENER = re.compile(r"[\"'“‘(\[]*(?:[A-Z]|\d+[.)]\s|[^\x00-\x7f])")
+# One or two digits are an item of a list; four are a year, as in "Lee et al. (2021)".
+_OPENER = re.compile(r"[\"'“‘(\[]*(?:[A-Z]|\d{1,2}[.)]\s|[^\x00-\x7f])")
 _LOWER = re.compile(r"[\"'“‘(\[]*[a-z]")
 # Names that begin in lower case (iPhone, vLLM, t-SNE, nnU-Net) may open a sentence.
 _LOWER_NAME = re.compile(r"[a-z]{1,3}-?[A-Z]")

@@ -1,8 +1,5 @@
 import os
-import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -180,32 +177,3 @@ def test_where_nothing_can_be_written_it_is_read(
     with pytest.raises(StoreError, match=r"cannot be written: set another `data\.folder`"):
         reader.change(PUT, ("b", "2"))
     reader.close()
-
-
-@pytest.mark.skipif(
-    os.name == "nt" or os.getuid() != 0, reason="only root can become somebody else"
-)
-def test_somebody_who_may_only_read_the_folder_reads_it(database: Database, tmp_path: Path) -> None:
-    database.change(PUT, ("a", "1"))
-    database.close()
-    shared = Path("/tmp") / f"assistant-read-only-{os.getpid()}"
-    shutil.copytree(database.path.parent, shared)
-    code = (
-        f"import sys; sys.path[:0] = {sys.path!r}\n"
-        "from pathlib import Path\nfrom assistant.database import Database\n"
-        f"database = Database.open(Path({str(shared / database.path.name)!r}))\n"
-        f"assert database.rows({COUNT!r}) == [(1,)]\n"
-        "try: database.change('DELETE FROM meta')\n"
-        "except Exception as error: print(type(error).__name__, error)\n"
-    )
-    try:
-        for item in (shared, *shared.iterdir()):
-            item.chmod(0o755 if item.is_dir() else 0o644)
-        done = subprocess.run(
-            [sys.executable, "-c", code], user=65534, capture_output=True, text=True, cwd="/tmp"
-        )
-    except PermissionError:
-        pytest.skip("this Python is not for everybody's use")
-    finally:
-        shutil.rmtree(shared)
-    assert done.stdout.startswith("StoreError the folder"), done.stderr

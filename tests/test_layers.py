@@ -1,12 +1,15 @@
 """The house: imports point down, each heavy library has its door, and no module grows too long.
 
-7  cli
-6  api
-5  build  ui  interop
-4  rag  indexer
-3  retriever  quoting  verify  generation
-2  corpus catalog chunking encoder store lexical llm prompts citations
-1  config records tokens clean sentences; period lookup damage database, under the catalog
+10 cli
+9  api
+8  build  ui  interop
+7  rag  indexer
+6  refusal  selection  condense  answering  grounding
+5  retriever  quoting  verify
+4  readings  generation
+3  corpus catalog chunking encoder store lexical llm prompts citations late question
+2  rows, under the catalog
+1  config records tokens clean sentences words logistic period lookup damage database
 0  schema errors
 """
 
@@ -27,9 +30,12 @@ LAYERS = {
     for layer, names in enumerate(
         (
             "schema errors",
-            "config records tokens clean sentences period lookup damage database",
-            "corpus catalog chunking encoder store lexical llm prompts citations",
-            "retriever quoting verify generation",
+            "config records tokens clean sentences words logistic period lookup damage database",
+            "rows",
+            "corpus catalog chunking encoder store lexical llm prompts citations late question",
+            "readings generation",
+            "retriever quoting verify",
+            "refusal selection condense answering grounding",
             "rag indexer",
             "build ui interop",
             "api",
@@ -48,7 +54,7 @@ DOORS = {
     "fastapi": {"api"},
     "filelock": {"indexer"},
     "gradio": {"ui"},
-    "httpx": {"llm"},
+    "httpx": {"llm", "store"},
     "llama_index": {"chunking", "interop"},
     "mcp": {"api"},
     "onnxruntime": {"encoder"},

@@ -149,7 +149,7 @@ def test_no_text_at_all_is_a_syntax_error(index: Lexical, query: str) -> None:
 
 
 @pytest.mark.skipif(
-    not INJECTION.exists(), reason="the naughty strings are not beside this checkout"
+    not INJECTION.exists(), reason="the naughty strings are not at hand"
 )
 def test_naughty_strings_are_questions_like_any_other(index: Lexical) -> None:
     lines = (INJECTION / "blns.jsonl").read_text(encoding="utf-8").split("\n")

@@ -36,12 +36,13 @@ Version = Annotated[
     ),
 ]
 
+EXAMPLE = "How does S-LoRA serve thousands of adapters?"
 # Plain help: rich alone would take three times as long as everything else.
 app = typer.Typer(
     name="assistant",
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=f'{EXIT_CODES}\n\n\b\nStart with:\n  assistant ask "How does S-LoRA serve thousands of adapters?"',
+    epilog=f'{EXIT_CODES}\n\n\b\nStart with:\n  assistant ask "{EXAMPLE}"',
 )
 
 

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,12 @@ class Aligned:
     """The few sentences that together cover the claim best, the best first."""
     titles: str
     """The titles of the papers, to find names in."""
+    there: tuple[Word, ...]
+    """The words of the chosen sentences, in the order of the abstract."""
+    home: NDArray[np.intp]
+    """The passage that each of these stands in."""
+    likeness: Floats
+    """The cosine of each word of the claim with each of these, shape (words, there)."""
 
     @property
     def best(self) -> late.Passage:
@@ -56,13 +63,8 @@ def align(
     """`claim` read piece by piece, and held against `passages`, of which there is at least one."""
     (reading,) = reader.read([claim])
     found = words(claim)
-    starts = [word.start for word in found]
-    owner = np.array([bisect_right(starts, int(at)) - 1 for at in reading.starts], np.intp)
-    inside = np.array(
-        [own >= 0 and at < found[own].end for own, at in zip(owner, reading.starts, strict=True)],
-        bool,
-    )
-    owner, states = owner[inside], late.unit(reading.states[inside])
+    owner, inside = _owners(found, reading.starts)
+    states = late.unit(reading.states[inside])
     told = reader.weights(reading.pieces[inside])
     by_piece = _best_per_passage(states, passages)
     cosines = np.zeros((len(found), len(passages)), np.float32)
@@ -74,7 +76,60 @@ def align(
     cited = {passage.paper_id for passage in passages}
     named = " ".join(titles[paper_id] for paper_id in titles if paper_id in cited)
     chosen = _chosen(weights, cosines)
-    return Aligned(claim, found, quantities(claim), weights, cosines, passages, chosen, named)
+    there, home, parts = [], [], []
+    for at in sorted(chosen):
+        said, states_said = _by_word(reader, passages[at])
+        there += said
+        home += [at] * len(said)
+        parts.append(states_said)
+    likeness = _likeness(states, owner, len(found), parts)
+    return Aligned(
+        claim, found, quantities(claim), weights, cosines, passages, chosen, named,
+        tuple(there), np.array(home, np.intp), likeness,
+    )  # fmt: skip
+
+
+class _Grouped(NamedTuple):
+    states: Floats
+    owner: NDArray[np.intp]
+    count: int
+
+
+def _by_word(reader: Reader, passage: late.Passage) -> tuple[tuple[Word, ...], _Grouped]:
+    """The words of a passage, and which of its pieces belong to which."""
+    found = words(passage.text)
+    (reading,) = reader.read([passage.text])
+    places = reading.starts
+    if len(places) != len(passage.states):
+        # Read in parts or cut: near enough where the pieces spread evenly.
+        places = np.linspace(0, len(passage.text), len(passage.states), False).astype(np.int32)
+    owner, inside = _owners(found, places)
+    return found, _Grouped(passage.states[inside], owner, len(found))
+
+
+def _owners(
+    found: Sequence[Word], places: NDArray[np.int32]
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """The word that each piece belongs to, and which pieces belong to one."""
+    starts = [word.start for word in found]
+    owner = np.array([bisect_right(starts, int(at)) - 1 for at in places], np.intp)
+    ends = np.array([word.end for word in found] or [0])
+    inside = (owner >= 0) & (places < ends[owner])
+    return owner[inside], inside
+
+
+def _likeness(
+    states: Floats, owner: NDArray[np.intp], count: int, parts: Sequence[_Grouped]
+) -> Floats:
+    tables = []
+    for part in parts:
+        cosines = states @ part.states.T
+        best = np.zeros((len(states), part.count), np.float32)
+        np.maximum.at(best.T, part.owner, cosines.T)
+        table = np.zeros((count, part.count), np.float32)
+        np.add.at(table, owner, best)
+        tables.append(table / np.maximum(np.bincount(owner, minlength=count), 1)[:, None])
+    return np.asarray(np.concatenate(tables, axis=1), np.float32)
 
 
 def _best_per_passage(states: Floats, passages: Sequence[late.Passage]) -> Floats:

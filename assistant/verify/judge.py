@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from assistant.late import Passage
 from assistant.schema import Evidence, Reader, Verdict, VerdictLabel
 from assistant.verify import findings
@@ -36,8 +34,7 @@ class Judge:
         if not passages:
             return Verdict("not_in_evidence", 0.0, None, "nothing that it cites was found")
         aligned = align(self._reader, claim, passages, titles or {})
-        doubts = self._model.doubts(aligned)
-        score = self._model.probability(aligned, doubts)
+        doubts, score = self._model.read(aligned)
         found = findings.find(aligned)
         conflict = next((one for one in found if one.is_conflict), None)
         if conflict and (conflict.is_certain or score < self.threshold):
@@ -63,9 +60,8 @@ class Judge:
 def _evidence(aligned: Aligned) -> Evidence:
     first, last = span(aligned)
     one, other = aligned.passages[first], aligned.passages[last]
-    between = other.start - one.end
-    quote = one.text if first == last else one.text + " " * between + other.text
+    if other.start - one.end != 1:
+        # What stands between is not known, and a quote must be found again.
+        one = other = aligned.best
+    quote = one.text if one is other else f"{one.text} {other.text}"
     return Evidence(one.paper_id, quote, one.start, other.end)
-
-
-__all__ = ["Judge", "np"]

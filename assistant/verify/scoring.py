@@ -3,13 +3,15 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from assistant.errors import ConfigError
-from assistant.verify import sentencewise, wordwise
+from assistant.verify import binding, sentencewise, wordwise
 from assistant.verify.alignment import Aligned
+from assistant.verify.binding import bind
 from assistant.verify.trees import Trees
 
 SHIPPED = Path(__file__).parent.parent / "models" / "judge.json"
@@ -17,7 +19,16 @@ DOUBTS = (
     "doubt_most", "doubt_second", "doubt_three", "doubt_six", "doubt_sum", "doubt_mean",
     "doubt_run", "doubt_share",
 )  # fmt: skip
-FEATURES = (*sentencewise.FEATURES, *DOUBTS)
+WORD_FEATURES = (*wordwise.FEATURES, *binding.WORD_FEATURES)
+FEATURES = (*sentencewise.FEATURES, *binding.FEATURES, *DOUBTS)
+
+
+class Scored(NamedTuple):
+    """What the model makes of one claim."""
+
+    doubts: NDArray[np.float64]
+    """For each word the log-odds that it is at fault."""
+    probability: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +47,21 @@ class Model:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             names = (tuple(data["word_features"]), tuple(data["features"]))
-            if names != (wordwise.FEATURES, FEATURES):
+            if names != (WORD_FEATURES, FEATURES):
                 raise ValueError("other features")
             calibration = (float(data[key]) for key in ("slope", "shift", "threshold"))
             return cls(Trees(data["words"]), Trees(data["claims"]), *calibration)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{path} is damaged: reinstall assistant") from error
 
-    def doubts(self, aligned: Aligned) -> NDArray[np.float64]:
-        """For each word the log-odds that it is at fault."""
-        rows = wordwise.rows(aligned)
-        return self.words(rows) if len(rows) else np.zeros(0)
-
-    def probability(self, aligned: Aligned, doubts: NDArray[np.float64]) -> float:
-        """How likely the evidence supports the claim."""
-        row = np.concatenate([sentencewise.row(aligned), summary(doubts)])
+    def read(self, aligned: Aligned) -> Scored:
+        """The doubt about each word, and how likely the evidence supports the claim."""
+        bound = bind(aligned)
+        rows = np.hstack([wordwise.rows(aligned), bound.words])
+        doubts = self.words(rows) if len(rows) else np.zeros(0)
+        row = np.concatenate([sentencewise.row(aligned), bound.claim, summary(doubts)])
         odds = self.slope * float(self.claims(row[None, :])[0]) + self.shift
-        return float(1 / (1 + np.exp(-odds)))
+        return Scored(doubts, float(1 / (1 + np.exp(-odds))))
 
 
 def summary(doubts: NDArray[np.float64]) -> NDArray[np.float64]:

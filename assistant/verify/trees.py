@@ -22,7 +22,12 @@ class Trees:
         self._bound = np.concatenate([tree["bound"] for tree in trees])
         self._value = np.concatenate([tree["value"] for tree in trees])
         self._left, self._right = (
-            np.concatenate([np.asarray(tree[side], np.intp) + root for tree, root in zip(trees, roots, strict=True)])
+            np.concatenate(
+                [
+                    np.asarray(tree[side], np.intp) + root
+                    for tree, root in zip(trees, roots, strict=True)
+                ]
+            )
             for side in ("left", "right")
         )
         self._depth = int(data["depth"])

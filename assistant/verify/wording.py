@@ -1,6 +1,7 @@
 """Text -> words as two texts can be compared by them: stems, names and quantities."""
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -27,7 +28,7 @@ _WORD_NUMBERS = {
     **{
         word: float(value)
         for value, word in enumerate(
-            "zero one two three four five six seven eight nine ten eleven twelve".split()
+            ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
         )
     },
     "twenty": 20.0, "thirty": 30.0, "forty": 40.0, "fifty": 50.0, "hundred": 100.0,
@@ -93,9 +94,11 @@ def stem(word: str) -> str:
     return word[:8] if len(word) > 8 else word
 
 
+@lru_cache(maxsize=20_000)
 def compact(text: str) -> str:
     """The letters and digits of `text` alone, small."""
-    return "".join(letter for letter in text.lower() if letter.isalnum())
+    plain = unicodedata.normalize("NFKD", text.lower())
+    return "".join(letter for letter in plain if letter.isalnum())
 
 
 @lru_cache(maxsize=2_000)
