@@ -21,7 +21,6 @@ _VARIABLES: Mapping[str, frozenset[str]] = {
     "answer.user": frozenset({"sources", "fence", "question", "refusal"}),
     "condense.system": frozenset(),
     "condense.user": frozenset({"history", "question"}),
-    "repair.user": frozenset({"refusal"}),
 }
 _REFUSAL = re.compile(
     r"\b(?:the |these |any of the )?(?:given |provided )?(?:abstracts?|sources?)"
@@ -80,11 +79,6 @@ class Prompts:
             question=for_prompt(question, fence),
         )
         return [Message("system", self.render("condense.system")), Message("user", asked)]
-
-    def repair(self, asked: Sequence[Message], reply: str) -> list[Message]:
-        """What to ask once more of a reply that lacks its citations."""
-        again = Message("user", self.render("repair.user"))
-        return [*asked, Message("assistant", reply), again]
 
 
 def new_fence() -> str:

@@ -13,7 +13,7 @@ from assistant.prompts import (
     new_fence,
     sources_block,
 )
-from assistant.schema import Message, Paper, ScoredPaper, Turn
+from assistant.schema import Paper, ScoredPaper, Turn
 
 FOLDER = Path(__file__).parent.parent / "prompts"
 FENCE = "0123456789abcdef"
@@ -37,9 +37,8 @@ def edit(folder: Path, name: str, text: str) -> None:
 
 def test_the_shipped_prompts_load_and_hold_the_refusal_sentence():
     prompts = Prompts.load(FOLDER)
-    for name in ("answer.system", "repair.user"):
-        assert CANNOT_ANSWER in prompts.render(name)
-    assert "$" not in "".join(prompts.render(name) for name in ("answer.system", "repair.user"))
+    assert CANNOT_ANSWER in prompts.render("answer.system")
+    assert "$" not in prompts.render("answer.system")
 
 
 def test_a_missing_prompt_names_the_prompts_there_are(folder: Path):
@@ -141,7 +140,8 @@ def test_no_abstract_breaks_out_of_its_source(title: str, abstract: str):
         assert block.count(f"<source {number} {FENCE}>") == 1
         assert block.count(f"</source {number} {FENCE}>") == 1
     assert block.count(FENCE) == 4
-    assert "<|" not in block
+    # A lone "<|" opens nothing; a chat token is whole or is none.
+    assert not re.search(r"<\|[^<>]*\|>", block)
     assert "[/INST]" not in block
     assert block.startswith(f"<source 1 {FENCE}>\n[1]")
     assert sum(line.startswith(("Title:", "[")) for line in block.splitlines()) == 2
@@ -168,15 +168,6 @@ def test_condensing_shows_the_history_and_the_question():
     assert [message.role for message in asked] == ["system", "user"]
     assert "user: What is A?\nassistant: B [1]." in asked[1].content
     assert "Last question: And its cost?" in asked[1].content
-
-
-def test_repairing_shows_the_reply_and_asks_again():
-    prompts = Prompts.load(FOLDER)
-    asked = prompts.answer([scored()], "Why?")
-    again = prompts.repair(asked, "Because.")
-    assert again[:2] == asked
-    assert again[2] == Message("assistant", "Because.")
-    assert CANNOT_ANSWER in again[3].content
 
 
 @pytest.mark.parametrize(
