@@ -1,5 +1,6 @@
 """A draft -> its sentences with verdicts, and what each citation stands for."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ class Grounded(NamedTuple):
 
 def ground(draft: Draft, readings: Readings, judge: Judge) -> Grounded:
     """Each sentence held against what it cites; one that cites nothing, against all read."""
-    papers, text, said = [*draft.papers], draft.text, []
+    papers, text, said, at = [*draft.papers], draft.text, [], 0
     passages = readings.of([hit.paper for hit in (*draft.papers, *draft.others)])
     for sentence in draft.sentences:
         if sentence.numbers or not is_claim(sentence.text):
@@ -36,10 +37,20 @@ def ground(draft: Draft, readings: Readings, judge: Judge) -> Grounded:
         if hit not in papers:
             papers.append(hit)
         number = papers.index(hit) + 1
-        text = text.replace(sentence.text, f"{sentence.text} [{number}]", 1)
+        text, at = _marked(text, at, sentence.text, number)
         said.append(Sentence(sentence.text, (number,), verdict))
     rest = [hit for hit in draft.others if hit not in papers]
     return Grounded(text, tuple(said), _citations(papers, said), (*papers, *rest))
+
+
+def _marked(text: str, start: int, sentence: str, number: int) -> tuple[str, int]:
+    """`text` with a citation behind the next such sentence, and where that ends."""
+    # A sentence has single spaces where the text may have more.
+    found = re.compile(r"\s+".join(map(re.escape, sentence.split()))).search(text, start)
+    if not found:
+        return text, start
+    marked = f"{text[: found.end()]} [{number}]"
+    return marked + text[found.end() :], len(marked)
 
 
 def verdict_of(

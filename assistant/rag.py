@@ -3,19 +3,18 @@
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from assistant import condense, refusal, selection, sentences, tokens
 from assistant.answering import Steps, embedded, generated
 from assistant.citations import Draft, without_marks
-from assistant.errors import UsageError
 from assistant.grounding import Grounded, ground, verdict_of
 from assistant.late import Passage
 from assistant.logistic import Logistic
 from assistant.prompts import Prompts
 from assistant.quoting import quotes
 from assistant.readings import Readings, read_paper
-from assistant.records import Source
+from assistant.records import Source, check_question
 from assistant.retriever import Ranking, Retriever
 from assistant.schema import (
     LLM,
@@ -129,14 +128,14 @@ class Pipeline:
         top_k: int | None = None,
     ) -> AnswerStream:
         """The answer to `question`; nothing is done before it is asked for."""
-        if not question.strip():
-            raise UsageError('the question is empty: ask something, assistant ask "…"')
+        question = check_question(question)
         return AnswerStream(self._answer(question, history, filters, top_k or self._limits.top_k))
 
     def search(
         self, question: str, *, filters: Filters = _NO_FILTERS, top_k: int = 10
     ) -> SearchResult:
         """The papers nearest to `question`, best first."""
+        question = check_question(question)
         return SearchResult(question, self._retriever.rank(question, top_k, filters).papers)
 
     def verify(self, text: str) -> tuple[Sentence, ...]:
@@ -202,7 +201,8 @@ class Pipeline:
 
     def _declined(self, ranking: Ranking, homes: Sequence[str]) -> Refusal | None:
         """Below the floor nothing is written, and no model asked."""
-        if not ranking.papers:
+        # A question of hidden characters alone has no pieces to look for.
+        if not ranking.papers or not len(ranking.query.weights):
             return Refusal("not_in_corpus", "No paper of the corpus has anything to do with this.")
         best = ranking.passages[ranking.papers[0].paper.paper_id]
         found = quotes(self._models.quoting, ranking.question, ranking.query, best)
@@ -303,21 +303,13 @@ class _Clock:
 
     def timed(self, steps: Steps) -> Steps:
         """The same steps; the first piece of text is noted."""
-        for piece in (stepping := _Stepping(steps)):
-            self._laps.setdefault("first_token", (perf_counter() - self._start) * 1000)
-            yield piece
-        return stepping.result
+        try:
+            first = next(steps)
+        except StopIteration as end:
+            return cast(Draft, end.value)
+        self._laps["first_token"] = (perf_counter() - self._start) * 1000
+        yield first
+        return (yield from steps)
 
     def laps(self) -> dict[str, float]:
         return {**self._laps, "total": (perf_counter() - self._start) * 1000}
-
-
-class _Stepping:
-    """A generator whose return value is kept."""
-
-    def __init__(self, steps: Steps) -> None:
-        self._steps = steps
-        self.result = Draft("", (), ())
-
-    def __iter__(self) -> Iterator[str]:
-        self.result = yield from self._steps

@@ -12,8 +12,7 @@ from typing import Any
 
 from assistant import late, sentences
 from assistant.schema import Chunk, ReadingEncoder
-from assistant.verify import lexicon
-from assistant.verify.wording import quantities, words
+from evals.judge_faults import CORRUPTIONS, MADE, foreign_tail, other_word, trim
 
 Papers = Mapping[str, str]
 
@@ -122,6 +121,7 @@ def controls(papers: Papers, seed: int = 7) -> Iterator[Case]:
     titles = sorted(papers)
     for title in titles:
         texts = [text for text in sentences.texts(papers[title]) if len(text.split()) > 7]
+        corrupted = set(chance.sample(texts, min(4, len(texts))))
         other = chance.choice([one for one in titles if one != title])
         foreign = chance.choice(sentences.texts(papers[other]))
         yield _control(title, papers, "foreign", foreign, False)
@@ -130,7 +130,7 @@ def controls(papers: Papers, seed: int = 7) -> Iterator[Case]:
             trimmed = trim(text)
             if trimmed != text:
                 yield _control(title, papers, "trimmed", trimmed, True)
-            for kind, corrupt in CORRUPTIONS.items():
+            for kind, corrupt in CORRUPTIONS.items() if text in corrupted else ():
                 wrong = corrupt(text, chance)
                 if wrong and wrong != text and (kind != "clause" or chance.random() < 0.3):
                     faults = changed(text, wrong)
@@ -138,143 +138,34 @@ def controls(papers: Papers, seed: int = 7) -> Iterator[Case]:
                                papers[title], False, faults)  # fmt: skip
 
 
+def made(cases: Iterable[Case], papers: Papers, seed: int = 11) -> Iterator[Case]:
+    """Supported claims with one fault each, and against another abstract."""
+    chance = random.Random(seed)
+    titles = sorted(papers)
+    for case in cases:
+        if not case.supported or len(case.claim.split()) < 6:
+            continue
+        for kind, corrupt in MADE.items():
+            wrong = corrupt(case.claim, chance)
+            if wrong and wrong != case.claim:
+                yield _made(case, kind, wrong)
+        wrong = other_word(case.claim, case.abstract, chance)
+        yield _made(case, "word", wrong or case.claim + " not")
+        tail = foreign_tail(papers[chance.choice(titles)])
+        if tail:
+            yield _made(case, "tail", f"{case.claim.rstrip('. ')}, {tail}.")
+        other = chance.choice([title for title in titles if title != case.title])
+        yield Case(f"made {case.source}", case.group, case.answer, "evidence", case.claim, other,
+                   papers[other], False)  # fmt: skip
+
+
+def _made(case: Case, kind: str, wrong: str) -> Case:
+    return Case(f"made {case.source}", case.group, case.answer, kind, wrong, case.title,
+                case.abstract, False, changed(case.claim, wrong))  # fmt: skip
+
+
 def _control(title: str, papers: Papers, kind: str, claim: str, right: bool) -> Case:
     faults = () if right else ((0, len(claim)),)
     return Case(
         "controls", title, f"{title}|{claim}", kind, claim, title, papers[title], right, faults
     )
-
-
-def trim(text: str) -> str:
-    """`text` without its opening adverb and its brackets."""
-    bare = re.sub(r"^(?:However|Moreover|Furthermore|Specifically|In addition|Finally|Firstly), ", "", text)
-    bare = re.sub(r"\s*\([^()]*\)", "", bare)
-    return bare[:1].upper() + bare[1:]
-
-
-def wrong_number(text: str, chance: random.Random) -> str | None:
-    """One number changed."""
-    found = [one for one in quantities(text) if not one.is_spelt and one.value]
-    if not found:
-        return None
-    one = chance.choice(found)
-    digits = re.match(r"[+-]?[\d.,]*\d", text[one.start :])
-    if not digits:
-        return None
-    old = digits.group()
-    factor = chance.choice((0.1, 10, 0.5, 1.5, 2, 1.1, 0.8))
-    decimals = len(old.partition(".")[2])
-    new = f"{float(old.replace(',', '')) * factor:.{decimals}f}"
-    return text[: one.start] + new + text[one.start + len(old) :] if new != old else None
-
-
-def swapped_numbers(text: str, chance: random.Random) -> str | None:
-    """Two numbers exchanged."""
-    found = [one for one in quantities(text) if not one.is_spelt]
-    if len(found) < 2:
-        return None
-    left, right = sorted(chance.sample(found, 2), key=lambda one: one.start)
-    return _swap(text, left.start, left.end, right.start, right.end)
-
-
-def _swap(text: str, a: int, b: int, c: int, d: int) -> str | None:
-    if text[a:b] == text[c:d] or b > c:
-        return None
-    return text[:a] + text[c:d] + text[b:c] + text[a:b] + text[d:]
-
-
-def negated(text: str, chance: random.Random) -> str | None:
-    """A negation put in, or one taken out."""
-    for pattern, new in ((r"\b(?:not|never) ", ""), (r"\bwithout\b", "with"), (r"\bcannot\b", "can")):
-        if re.search(pattern, text):
-            return re.sub(pattern, new, text, count=1)
-    for pattern, new in (
-        (r"\b(is|are|was|were|can|does|do|has been|have been|will)\b", r"\1 not"),
-        (r"\bwith\b", "without"),
-        (r"\b(we) (\w+)\b", r"\1 do not \2"),
-        (r"\b(\w+(?:ches|zes|ves|ses|tes|des|ces|ns|ts|ms|rs)) (the|a|an|both|high|state)\b", r"never \1 \2"),
-    ):
-        if re.search(pattern, text):
-            return re.sub(pattern, new, text, count=1)
-    return None
-
-
-def turned(text: str, chance: random.Random) -> str | None:
-    """A direction word turned into its contrary."""
-    found = [word for word in words(text) if word.text.lower() in lexicon.SIDES]
-    if not found:
-        return None
-    word = chance.choice(found)
-    row, side = chance.choice(lexicon.SIDES[word.text.lower()])
-    new = chance.choice(sorted(lexicon.ROWS[row][1 - side]))
-    return text[: word.start] + new + text[word.end :]
-
-
-def swapped_names(text: str, chance: random.Random) -> str | None:
-    """Two names, or two nouns either side of a comparison, exchanged."""
-    names = [word for word in words(text) if word.is_name]
-    if len(names) < 2:
-        return None
-    left, right = sorted(chance.sample(names, 2), key=lambda one: one.start)
-    return _swap(text, left.start, left.end, right.start, right.end)
-
-
-_NAMES = "ImageNet CIFAR-10 COCO BERT ResNet-50 GPT-4 LSTM U-Net Transformer MNIST Kinetics LLaMA".split()
-
-
-def other_name(text: str, chance: random.Random) -> str | None:
-    """A name replaced by one of another paper."""
-    names = [word for word in words(text) if word.is_name]
-    if not names:
-        return None
-    word = chance.choice(names)
-    new = chance.choice([name for name in _NAMES if name.lower() not in text.lower()])
-    return text[: word.start] + new + text[word.end :]
-
-
-def sides_swapped(text: str, chance: random.Random) -> str | None:
-    """What stands left and right of a comparison or a verb exchanged."""
-    pattern = (
-        r"\b((?:\w[\w-]* ){1,3}\w[\w-]*) (outperforms?|surpass(?:es)?|than|exceeds?|leads? to|improves?|from"
-        r"|enables?|requires?|rather than|instead of|uses?|using|over|by|into) ((?:\w[\w-]* ){1,2}\w[\w-]*)"
-    )
-    match = re.search(pattern, text)
-    return _swap(text, *match.span(1), *match.span(3)) if match else None
-
-
-def overclaimed(text: str, chance: random.Random) -> str | None:
-    """A hedge taken away, or a bound made universal."""
-    for pattern, new in (
-        (r"\b(?:may|might|can|could) (\w+)", r"always \1"),
-        (r"\b(?:some|many|most|several|various)\b", "all"),
-        (r"\b(?:often|usually|generally|typically)\b", "always"),
-        (r"\b(?:nearly|almost|approximately|about) ", ""),
-        (r"\b(?:reduces|mitigates|alleviates)\b", "completely eliminates"),
-        (r"\b(?:suggests?|indicates?)\b", "proves"),
-        (r"\bcomparable\b", "far superior"),
-        (r"\b(\w+) (datasets|tasks|benchmarks|models|domains|methods)\b", r"all \1 \2 without exception"),
-    ):
-        if re.search(pattern, text):
-            return re.sub(pattern, new, text, count=1)
-    return None
-
-
-_CLAUSES = (
-    "and it was deployed in production by two companies", "while halving the training time",
-    "as confirmed by a study with thirty users", "without any loss of accuracy",
-    "and it runs in real time on a phone", "which the authors release as open source",
-    "with a mean accuracy of 92%", "in under ten seconds", "and it needs no labelled data",
-    "corrected by two experts", "plus reinforcement learning from feedback", "across five languages",
-)  # fmt: skip
-
-
-def clause_added(text: str, chance: random.Random) -> str | None:
-    """A clause put at the end that the abstract knows nothing of."""
-    return text.rstrip(". ") + (", " if chance.random() < 0.5 else " ") + chance.choice(_CLAUSES) + "."
-
-
-CORRUPTIONS = {
-    "number": wrong_number, "numbers_swapped": swapped_numbers, "negation": negated,
-    "direction": turned, "names_swapped": swapped_names, "name": other_name,
-    "sides": sides_swapped, "overclaim": overclaimed, "clause": clause_added,
-}  # fmt: skip

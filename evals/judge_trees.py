@@ -20,7 +20,7 @@ def _tree(nodes: Any) -> dict[str, list[float]]:
     at = np.arange(len(nodes))
     return {
         "feature": np.where(leaf, 0, nodes["feature_idx"]).tolist(),
-        "bound": [float(f"{v:.7g}") for v in np.where(leaf, 0.0, nodes["num_threshold"])],
+        "bound": np.where(leaf, 0.0, nodes["num_threshold"]).tolist(),
         "left": np.where(leaf, at, nodes["left"]).tolist(),
         "right": np.where(leaf, at, nodes["right"]).tolist(),
         "value": [round(float(v), 5) for v in np.where(leaf, nodes["value"], 0.0)],

@@ -1,5 +1,6 @@
 """`assistant index`: pages into the catalog and the index."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,8 +58,11 @@ def index(
 
 def _check(paths: "Iterable[Path]") -> None:
     for path in paths:
-        if not path.exists():
-            raise UsageError(f"{path}: no such file or folder: give the page's path")
+        # A name longer than the system allows is an OSError, and not there either.
+        with suppress(OSError):
+            if path.exists():
+                continue
+        raise UsageError(f"{path}: no such file or folder: give the page's path")
 
 
 def _show(session: Session, report: "IndexReport") -> None:

@@ -76,7 +76,9 @@ def align(
     cited = {passage.paper_id for passage in passages}
     named = " ".join(titles[paper_id] for paper_id in titles if paper_id in cited)
     chosen = _chosen(weights, cosines)
-    there, home, parts = [], [], []
+    there: list[Word] = []
+    home: list[int] = []
+    parts: list[_Grouped] = []
     for at in sorted(chosen):
         said, states_said = _by_word(reader, passages[at])
         there += said
@@ -92,7 +94,7 @@ def align(
 class _Grouped(NamedTuple):
     states: Floats
     owner: NDArray[np.intp]
-    count: int
+    size: int
 
 
 def _by_word(reader: Reader, passage: late.Passage) -> tuple[tuple[Word, ...], _Grouped]:
@@ -124,9 +126,9 @@ def _likeness(
     tables = []
     for part in parts:
         cosines = states @ part.states.T
-        best = np.zeros((len(states), part.count), np.float32)
+        best = np.zeros((len(states), part.size), np.float32)
         np.maximum.at(best.T, part.owner, cosines.T)
-        table = np.zeros((count, part.count), np.float32)
+        table = np.zeros((count, part.size), np.float32)
         np.add.at(table, owner, best)
         tables.append(table / np.maximum(np.bincount(owner, minlength=count), 1)[:, None])
     return np.asarray(np.concatenate(tables, axis=1), np.float32)

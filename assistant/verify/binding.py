@@ -1,5 +1,6 @@
 """Whether what stands together in a claim stands together in its evidence."""
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -137,7 +138,8 @@ def _contrary(aligned: Aligned, told: list[int]) -> Rows:
         line = aligned.likeness[at]
         table[at, 0] = not good
         table[at, 1] = line[bad].max() - (line[good].max() if good else 0.3)
-        around = sorted((one for one in told if one != at), key=lambda one: abs(one - at))[:3]
+        others = np.array([one for one in told if one != at], np.intp)
+        around = others[np.argsort(np.abs(others - at), kind="stable")[:3]]
         spots = target[around]
         near_bad = any(abs(place - spot) <= 3 for place in bad for spot in spots)
         near_good = any(abs(place - spot) <= 3 for place in good for spot in spots)
@@ -162,13 +164,15 @@ def _numbers(aligned: Aligned, told: list[int], reach: Floats) -> tuple[float, .
     spots = _spots(aligned)
     alone = aligned.likeness.max(axis=1)
     gaps = [0.0]
+    words = np.array(told, np.intp)
+    starts = np.array([aligned.words[at].start for at in told])
     for one in aligned.quantities:
         places = [spot for other, spot in spots if same(one, other)]
-        if not places:
+        if not places or not told:
             continue
-        near = sorted(told, key=lambda at: abs(aligned.words[at].start - one.start))[:4]
-        bound = reach[near][:, places].max(axis=1) if near else np.zeros(0)
-        gaps.append(float((alone[near] - bound).mean()) if near else 0.0)
+        near = np.argsort(np.abs(starts - one.start), kind="stable")[:4]
+        bound = reach[words[near]][:, places].max(axis=1)
+        gaps.append(float((alone[words[near]] - bound).mean()))
     parities = swaps(aligned)
     after = [parity for _, _, parity, _ in parities]
     before = [parity for _, _, _, parity in parities]
@@ -186,11 +190,10 @@ def _spots(aligned: Aligned) -> list[tuple[Quantity, int]]:
     found = []
     for home in sorted(set(aligned.home.tolist())):
         places = np.flatnonzero(aligned.home == home)
-        starts = np.array([aligned.there[place].start for place in places])
+        starts = [aligned.there[place].start for place in places]
         for one in quantities(aligned.passages[home].text):
-            found.append(
-                (one, int(places[min(len(starts) - 1, np.searchsorted(starts, one.start))]))
-            )
+            next_word = min(len(starts) - 1, bisect_left(starts, one.start))
+            found.append((one, int(places[next_word])))
     return found
 
 

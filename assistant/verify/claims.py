@@ -10,8 +10,10 @@ _HEADING = re.compile(r"^\s*(?:#+\s|\*\*[^*]+\*\*:?\s*$)")
 _META = re.compile(
     r"^(?:here(?:'s| is| are)\b|below\b|the (?:following|table below)\b.*:$|in summary[:,]?$"
     r"|sure\b|of course\b|certainly\b|i (?:hope|can|could not|cannot|can't|do not|don't|am|found)\b"
-    r"|let me\b|note that i\b|sources?:|references?:|answer:|(?:the )?(?:corpus|sources?|abstracts?"
-    r"|papers? (?:here|in the corpus)|provided (?:\w+ )?(?:sources|abstracts|papers|passages))\b.{0,40}"
+    r"|let me\b|note that i\b|sources?:|references?:|answer:|(?:the )?"
+    r"(?:corpus|sources?|abstracts?"
+    r"|papers? (?:here|in the corpus)|provided (?:\w+ )?(?:sources|abstracts|papers|passages))\b"
+    r".{0,40}"
     r"\b(?:do(?:es)? not|don't|doesn't)\b.{0,24}\b(?:say|answer|contain|state|mention|hold|provide)"
     r"|(?:none|nothing) (?:of|in) the (?:papers|corpus|sources|abstracts)\b"
     r"|no (?:paper|abstract|source)s? (?:in|of) )",

@@ -73,7 +73,7 @@ def _instead(aligned: Aligned, one: Quantity) -> Quantity | None:
         if not holds(other, aligned.quantities) and other.unit[:1] == one.unit[:1]
     ]
     digits = [other for other in there if not other.is_spelt]
-    return (digits or there or [None])[0]
+    return next(iter(digits or there), None)
 
 
 def _swaps(aligned: Aligned) -> list[Finding]:
@@ -118,7 +118,7 @@ def _directions(aligned: Aligned) -> list[Finding]:
 
 
 def _order(aligned: Aligned) -> list[Finding]:
-    if turned(aligned):
+    if turned(aligned) or turned(aligned, reach=1):
         return [Finding("the abstract has it the other way round", True)]
     return []
 

@@ -2,49 +2,110 @@
 
 import re
 
-# Words of one row say the same direction; a row's left and right sides are opposites.
+# Rows end at `;`. The words of one side say the same direction; the other side is its contrary.
 _OPPOSITES = """
-increase increases increased increasing raise raises raised raising rise rises rose growing grows grow boost boosts boosted enlarge enlarges expand expands expanded expanding widen widens widening amplify amplifies elevate elevates gain gains | decrease decreases decreased decreasing reduce reduces reduced reducing reduction lower lowers lowered lowering drop drops dropped shrink shrinks shrinking cut cuts cutting diminish diminishes decline declines limit limits narrow narrows narrowed narrowing lessen lessens curb curbs loses loss
+increase increases increased increasing raise raises raised raising rise rises rose growing grows
+grow boost boosts boosted enlarge enlarges expand expands expanded expanding widen widens widening
+amplify amplifies elevate elevates gain gains enhance enhances enhancing improve improves
+improving improved strengthen strengthens triples doubles quadruples maximize maximizes high
+higher more | decrease decreases decreased decreasing reduce reduces reduced reducing reduction
+lower lowers lowered lowering drop drops dropped shrink shrinks shrinking cut cuts cutting
+diminish diminishes decline declines limit limits narrow narrows narrowed narrowing lessen lessens
+curb curbs loses loss degrade degrades degrading worsen worsens halves minimize minimizes low
+fewer less
+;
 more greater larger bigger higher additional extra | fewer less smaller lower reduced
-higher high larger large bigger big greater great | lower low smaller small lesser little compact tiny
-faster fast quicker quick rapid rapidly speeds accelerate accelerates accelerated acceleration speedup | slower slow slowly slows delay slowdown
-better improve improves improved improving improvement improvements superior stronger enhances enhance enhanced best outperform outperforms outperforming surpass surpasses exceed exceeds exceeding beats beat | worse worsen worsens degrade degrades degraded degrading degradation inferior weaker deteriorates harms hurt hurts underperform underperforms worst trails lags loses
-before prior precedes earlier early first previous | after later subsequent follows following then late last
+;
+higher high larger large bigger big greater great | lower low smaller small lesser little compact
+tiny
+;
+faster fast quicker quick rapid rapidly speeds accelerate accelerates accelerated acceleration
+speedup | slower slow slowly slows delay slowdown
+;
+better improve improves improved improving improvement improvements superior stronger enhances
+enhance enhanced best outperform outperforms outperforming surpass surpasses exceed exceeds
+exceeding beats beat | worse worsen worsens degrade degrades degraded degrading degradation
+inferior weaker deteriorates harms hurt hurts underperform underperforms worst trails lags loses
+;
+before prior precedes earlier early first previous | after later subsequent follows following then
+late last
+;
 early shallow initial lower bottom | later deep deeper final late top
+;
 local locally | global globally
+;
 cheaper cheap inexpensive affordable economical | costlier expensive costly pricier
-easier easy simple simpler simplifies simplify | harder hard difficult complex complicated complicates
-strengthen strengthens encourage encourages enables enable allows allow permit permits promotes supports | weaken weakens discourage discourages prevents prevent blocks block prohibits inhibits forbids
-same identical equal equally shared unchanged similar | different distinct separate varying differing unlike
+;
+easier easy simple simpler simplifies simplify | harder hard difficult complex complicated
+complicates
+;
+strengthen strengthens encourage encourages enables enable allows allow permit permits promotes
+supports | weaken weakens discourage discourages prevents prevent blocks block prohibits inhibits
+forbids
+;
+same identical equal equally shared unchanged similar | different distinct separate varying
+differing unlike
+;
 with including using | without lacking excluding absent
-parallel simultaneous simultaneously concurrently concurrent | sequential sequentially serial successive
+;
+parallel simultaneous simultaneously concurrently concurrent | sequential sequentially serial
+successive
+;
 static fixed frozen constant | dynamic adaptive changing varying
+;
 single one sole | multiple several many various
+;
 supervised labelled labeled | unsupervised unlabelled unlabeled
+;
 positive positively | negative negatively
-maximum maximal maximise maximize maximizes highest most upper | minimum minimal minimise minimize minimizes lowest least
+;
+maximum maximal maximise maximize maximizes highest most upper | minimum minimal minimise minimize
+minimizes lowest least
+;
 short shorter shorten | long longer lengthen
+;
 narrow narrower | wide wider broad broader
+;
 sparse sparser | dense denser
+;
 coarse | fine
+;
 linear linearly | quadratic quadratically exponential exponentially cubic
+;
 online | offline
+;
 public open | private closed proprietary
+;
 homogeneous | heterogeneous
+;
 forward | backward
+;
 encoder encode encodes encoding | decoder decode decodes decoding
+;
 input inputs | output outputs
+;
 training train trains trained | inference testing test deployment
+;
 temporal | spatial
+;
 hardware | software
+;
 internal | external
+;
 manual manually hand handcrafted human | automatic automatically automated
+;
 continuous | discrete
+;
 add adds adding added insert inserts | remove removes removing removed delete deletes drop drops
+;
 success succeed succeeds successful successfully | fail fails failed failing failure unsuccessful
+;
 robust robustness reliable | fragile brittle vulnerable unreliable
+;
 source | target
+;
 teacher | student
+;
 strong | weak
 """
 _UNIVERSAL = """
@@ -79,7 +140,7 @@ _OWN_WORK = re.compile(r"\b(?:we|our|ours|us|this (?:paper|work|study)|propos\w+
 
 def _rows() -> list[tuple[frozenset[str], frozenset[str]]]:
     rows = []
-    for line in _OPPOSITES.strip().splitlines():
+    for line in _OPPOSITES.split(";"):
         left, _, right = line.partition("|")
         rows.append((frozenset(left.split()), frozenset(right.split())))
     return rows

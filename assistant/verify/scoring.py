@@ -37,7 +37,10 @@ class Model:
 
     words: Trees
     claims: Trees
-    slope: float
+    linear: NDArray[np.float64]
+    """A weight for each feature: a plain regression holds where the trees have seen little."""
+    slopes: tuple[float, float]
+    """What trees and regression count, so that the score is a probability."""
     shift: float
     threshold: float
 
@@ -49,8 +52,15 @@ class Model:
             names = (tuple(data["word_features"]), tuple(data["features"]))
             if names != (WORD_FEATURES, FEATURES):
                 raise ValueError("other features")
-            calibration = (float(data[key]) for key in ("slope", "shift", "threshold"))
-            return cls(Trees(data["words"]), Trees(data["claims"]), *calibration)
+            tree_slope, linear_slope = (float(slope) for slope in data["slopes"])
+            return cls(
+                Trees(data["words"]),
+                Trees(data["claims"]),
+                np.array(data["linear"], np.float64),
+                (tree_slope, linear_slope),
+                float(data["shift"]),
+                float(data["threshold"]),
+            )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{path} is damaged: reinstall assistant") from error
 
@@ -60,7 +70,8 @@ class Model:
         rows = np.hstack([wordwise.rows(aligned), bound.words])
         doubts = self.words(rows) if len(rows) else np.zeros(0)
         row = np.concatenate([sentencewise.row(aligned), bound.claim, summary(doubts)])
-        odds = self.slope * float(self.claims(row[None, :])[0]) + self.shift
+        by_trees, by_line = float(self.claims(row[None, :])[0]), float(self.linear @ row)
+        odds = self.slopes[0] * by_trees + self.slopes[1] * by_line + self.shift
         return Scored(doubts, float(1 / (1 + np.exp(-odds))))
 
 

@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 
 from assistant.verify import lexicon
 from assistant.verify.alignment import Aligned, Edit, edit, span
-from assistant.verify.wording import Quantity, Word, holds, quantities, words
+from assistant.verify.wording import Quantity, Word, compact, holds, quantities, words
 from assistant.verify.wordwise import clause_of, is_opposite
 
 FEATURES = (
     "cover_one", "cover_span", "cover_chosen", "cover_all", "poor", "very_poor", "worst", "worst2",
-    "worst_clause", "stems_all", "stems_best", "stems_chosen", "names", "names_missing", "numbers", "numbers_missing",
+    "worst_clause", "stems_all", "stems_best", "stems_chosen",
+    "names", "names_missing", "numbers", "numbers_missing",
     "numbers_astray", "spelt_missing", "numbers_swapped", "opposites", "negation_new",
     "negation_lost", "negation_differs", "universal_new", "hedge_lost", "hedge_lost_all", "kept",
     "longest", "moved", "inverted_near", "inverted_all", "comparative_swapped", "earlier_work",
@@ -77,8 +78,6 @@ def _lexical(aligned: Aligned) -> tuple[float, ...]:
 
 def missing_names(aligned: Aligned) -> list[Word]:
     """The names in the claim that neither abstract nor title holds."""
-    from assistant.verify.wording import compact
-
     letters = compact(aligned.all_text)
     names = (word for word in aligned.words if word.is_name)
     return [word for word in names if compact(word.text).removesuffix("s") not in letters]
@@ -223,7 +222,7 @@ def _inversions(aligned: Aligned) -> tuple[float, float]:
     )
 
 
-def turned(aligned: Aligned) -> bool:
+def turned(aligned: Aligned, reach: int = 4) -> bool:
     """Whether what stands left and right of a comparison or verb has changed sides."""
     places = _single_places(aligned.best.text)
     for match in _COMPARES.finditer(aligned.claim):
@@ -231,8 +230,8 @@ def turned(aligned: Aligned) -> bool:
         if not again:
             continue
         held = [word for word in aligned.words if word.stem in places]
-        left = [places[w.stem] < again.start() for w in held if w.end <= match.start()][-4:]
-        right = [places[w.stem] > again.start() for w in held if w.start >= match.end()][:4]
+        left = [places[w.stem] < again.start() for w in held if w.end <= match.start()][-reach:]
+        right = [places[w.stem] > again.start() for w in held if w.start >= match.end()][:reach]
         if left and right and not any(left) and not any(right):
             return True
     return False

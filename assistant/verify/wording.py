@@ -19,18 +19,15 @@ _UNIT = re.compile(
     r"\s*(?:\\?(?P<percent>%|percent\b|percentage points?\b|\bpp\b|per cent\b)"
     r"|\\?(?P<times>(?:x|×|times|fold)(?![\w])|-fold\b|\s?\\times|\$\\times\$|-times)"
     r"|(?P<million>m(?:illions?)?\b)|(?P<billion>(?:b(?:illions?)?)\b)|(?P<thousand>k\b|thousand\b)"
-    r"|(?P<trillion>t\b|trillion\b)|-?(?P<unit>ms\b|milliseconds?\b|s\b|seconds?\b|minutes?\b|hours?\b"
+    r"|(?P<trillion>t\b|trillion\b)|-?(?P<unit>ms\b|milliseconds?\b|s\b|seconds?\b"
+    r"|minutes?\b|hours?\b"
     r"|days?\b|fps\b|gb\b|mb\b|kb\b|hz\b|khz\b|mhz\b|ghz\b|db\b|bits?\b|gflops\b|flops\b|g\b))",
     re.I,
 )
 _SCALES = {"million": 1e6, "billion": 1e9, "thousand": 1e3, "trillion": 1e12}
 _WORD_NUMBERS = {
-    **{
-        word: float(value)
-        for value, word in enumerate(
-            ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-        )
-    },
+    "zero": 0.0, "one": 1.0, "two": 2.0, "three": 3.0, "four": 4.0, "five": 5.0, "six": 6.0,
+    "seven": 7.0, "eight": 8.0, "nine": 9.0, "ten": 10.0, "eleven": 11.0, "twelve": 12.0,
     "twenty": 20.0, "thirty": 30.0, "forty": 40.0, "fifty": 50.0, "hundred": 100.0,
     "thousand": 1000.0, "dozen": 12.0,
 }  # fmt: skip

@@ -1,17 +1,19 @@
 """Every word of a claim -> numbers that tell whether the evidence bears it out."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
 from assistant.verify import lexicon
 from assistant.verify.alignment import Aligned
-from assistant.verify.wording import Word, compact, quantities, stem, words
+from assistant.verify.wording import Word, compact, quantities, words
 
 FEATURES = (
     "weight", "best_all", "best_one", "best_chosen", "stem_all", "stem_chosen", "stem_best",
     "is_name", "name_missing", "is_stop", "opposite", "universal_new", "negation_new",
     "hedge_new", "near", "above_near", "wide", "above_wide", "pair_kept", "pair_seen",
-    "coverage", "place", "clause", "prefix_all", "spelt_missing", "sentences_apart",
+    "coverage", "place", "clause", "prefix_all", "sentences_apart",
 )  # fmt: skip
 
 Rows = NDArray[np.float64]
@@ -34,7 +36,7 @@ def rows(aligned: Aligned) -> Rows:
             aligned.weights * n, best_all, cosines[:, chosen[0]], best_chosen,
             lexical, near, best_chosen - near, wide, best_chosen - wide, order,
             np.full(n, coverage), np.arange(n) / max(1, n - 1), _clause(aligned, best_chosen),
-            _prefixed(aligned), np.zeros(n), _apart(cosines),
+            _prefixed(aligned), _apart(cosines),
         ]
     )  # fmt: skip
     return np.asarray(table, np.float64)
@@ -93,7 +95,7 @@ def _order(aligned: Aligned) -> Rows:
         places.setdefault(word.stem, []).append(at)
     told = [at for at, word in enumerate(aligned.words) if not word.is_stop]
     table = np.full((len(aligned.words), 2), 0.5)
-    for left, right in zip(told, told[1:], strict=False):
+    for left, right in pairwise(told):
         one, other = aligned.words[left].stem, aligned.words[right].stem
         if one in places and other in places:
             gaps = [b - a for a in places[one] for b in places[other]]
@@ -116,7 +118,7 @@ def clause_of(aligned: Aligned) -> NDArray[np.intp]:
     """The number of the clause of each word: clauses end at commas, brackets, `and`, `while`."""
     clauses = np.zeros(len(aligned.words), np.intp)
     number = 0
-    for at, (left, right) in enumerate(zip(aligned.words, aligned.words[1:], strict=False), 1):
+    for at, (left, right) in enumerate(pairwise(aligned.words), 1):
         gap = aligned.claim[left.end : right.start]
         joins = right.text.lower() in (
             "and",
@@ -144,6 +146,3 @@ def _apart(cosines: NDArray[np.float32]) -> Rows:
     home = cosines.argmax(axis=1)
     apart = np.abs(np.diff(home, prepend=home[:1])) + np.abs(np.diff(home, append=home[-1:]))
     return np.asarray(np.minimum(apart, 6), np.float64)
-
-
-__all__ = ["FEATURES", "clause_of", "is_opposite", "rows", "stem"]

@@ -1,0 +1,61 @@
+"""Rows -> the figures that miss their bound; the interval's end counts, not the point."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evals.dataset import BadData
+from evals.metrics import Estimate
+from evals.report import MEASURES, estimates
+from evals.rows import Row, states
+
+BOUNDS = Path(__file__).with_name("gate.toml")
+_MEASURES = frozenset(measure.key for measure in MEASURES)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What the intervals must keep: the low end above a floor, the high end below a ceiling."""
+
+    floors: Mapping[str, float]
+    ceilings: Mapping[str, float]
+
+    @classmethod
+    def load(cls, path: Path = BOUNDS) -> "Bounds":
+        """The bounds in `path`; an unknown measure is an error."""
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        bounds = cls(tables.get("floors", {}), tables.get("ceilings", {}))
+        unknown = {*bounds.floors, *bounds.ceilings} - _MEASURES | set(tables) - {
+            "floors",
+            "ceilings",
+        }
+        if unknown:
+            known = ", ".join(sorted(_MEASURES))
+            raise BadData(f"{path}: unknown {', '.join(sorted(unknown))}; measures are {known}")
+        return bounds
+
+
+def missed(rows: Sequence[Row], bounds: Bounds, seed: int = 0) -> list[str]:
+    """A line for each bound that `rows` miss; none when the gate is open."""
+    found = estimates(rows, seed)
+    failed = states(rows)["pipeline_failed"]
+    lines = [f"{failed} of {len(rows)} questions broke the pipeline"] if failed else []
+    for key, floor in bounds.floors.items():
+        lines += _missed(key, found.get(key), floor, is_floor=True)
+    for key, ceiling in bounds.ceilings.items():
+        lines += _missed(key, found.get(key), ceiling, is_floor=False)
+    return lines
+
+
+def _missed(key: str, estimate: Estimate | None, bound: float, *, is_floor: bool) -> list[str]:
+    if estimate is None:
+        return [f"{key}: no question measures it"]
+    end = estimate.low if is_floor else estimate.high
+    if end >= bound if is_floor else end <= bound:
+        return []
+    side, relation = ("low", "below") if is_floor else ("high", "above")
+    return [
+        f"{key}: {side} end {end:.3f} is {relation} {bound:.3f}"
+        f" (value {estimate.value:.3f}, n = {estimate.n})"
+    ]

@@ -1,0 +1,113 @@
+"""Settings -> the parts that are measured, with the fitted models left open."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple, Protocol
+
+from assistant import config, quoting, refusal
+from assistant.build import Assistant
+from assistant.catalog import Catalog
+from assistant.config import Settings
+from assistant.encoder import MODELS, MiniLM
+from assistant.generation import Index, open_index
+from assistant.logistic import Logistic
+from assistant.prompts import Prompts
+from assistant.rag import AnswerStream, Limits, Models, Pipeline, SearchResult
+from assistant.readings import Readings
+from assistant.retriever import Retriever
+from assistant.schema import Receipt, Turn
+from assistant.verify import Judge
+
+
+class Answerer(Protocol):
+    """What is measured: an Assistant, a Pipeline, or one of them with a fault planted."""
+
+    def ask(self, question: str, *, history: Sequence[Turn] = ()) -> AnswerStream:
+        """The answer to `question`."""
+
+    def search(self, question: str, *, top_k: int = 10) -> SearchResult:
+        """The papers nearest to `question`."""
+
+
+class Fitted(NamedTuple):
+    """The two models that evals/fit.py makes."""
+
+    quoting: Logistic
+    refusal: Logistic
+
+
+def shipped(folder: Path = MODELS) -> Fitted:
+    """The models that the package carries."""
+    return Fitted(
+        Logistic.load(folder / "quoting.json", quoting.FEATURES),
+        Logistic.load(folder / "refusal.json", refusal.FEATURES),
+    )
+
+
+@contextmanager
+def opened(folder: Path | None = None) -> Iterator[Assistant]:
+    """The embedded default over the configured corpus, indexed in `folder` or in a passing one."""
+    with TemporaryDirectory(ignore_cleanup_errors=True) as passing:
+        flags = {
+            "data.folder": str(folder or passing),
+            "answer.model": config.EMBEDDED,
+            "encoder.kind": "minilm",
+            "store.url": "",
+        }
+        with Assistant.open(settings=config.load(flags=flags)) as assistant:
+            assistant.ensure_indexed()
+            yield assistant
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything a pipeline is made of but the fitted models."""
+
+    settings: Settings
+    catalog: Catalog
+    index: Index
+    readings: Readings
+    retriever: Retriever
+    prompts: Prompts
+
+    def pipeline(self, fitted: Fitted, judge: Judge | None = None) -> Pipeline:
+        """The embedded default as `fitted` makes it; another judge can be handed in."""
+        answer, floors = self.settings.answer, self.settings.refusal
+        limits = Limits(
+            top_k=self.settings.retrieval.top_k,
+            max_words=answer.max_words,
+            max_tokens=answer.max_tokens,
+            context_tokens=answer.context_tokens,
+            floor=floors.floor,
+            stated_floor=floors.stated_floor,
+        )
+        reader = self.readings.reader
+        judge = judge or Judge(reader, self.settings.verify.threshold)
+        receipt = Receipt(
+            self.catalog.fingerprint()[:16],
+            self.prompts.sha256[:16],
+            str(reader.identity),
+            config.version(),
+        )
+        models = Models(fitted.quoting, fitted.refusal, judge)
+        return Pipeline(self.retriever, self.readings, models, limits, self.prompts, receipt)
+
+
+@contextmanager
+def taken_apart(assistant: Assistant) -> Iterator[Parts]:
+    """The parts of an indexed assistant, put together as assistant/build.py does."""
+    settings, catalog, encoder = assistant.settings, assistant.catalog, MiniLM()
+    readings = Readings(catalog, encoder)
+    with open_index(catalog, settings.data.folder, encoder.identity) as index:
+        retriever = Retriever(
+            catalog,
+            index,
+            encoder,
+            readings,
+            candidates=settings.retrieval.candidates,
+            dense_weight=settings.retrieval.dense_weight,
+        )
+        yield Parts(settings, catalog, index, readings, retriever, assistant.prompts)

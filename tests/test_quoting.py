@@ -1,0 +1,150 @@
+import numpy as np
+import pytest
+from corpora import OWLS, TIDES, Corpus, minilm, quoting_model
+
+from assistant.late import Passage, query
+from assistant.quoting import FEATURES, Quote, choose, features, quotes, trimmed
+from assistant.readings import read_paper
+from assistant.schema import Paper
+
+
+def passages(*sentences: str) -> list[Passage]:
+    return read_paper(minilm(), Paper("p", "Title", " ".join(sentences)))
+
+
+def quoted(question: str, *sentences: str) -> list[str]:
+    asked = query(minilm(), question)
+    found = quotes(quoting_model(), question, asked, passages(*sentences))
+    return [quote.passage.text for quote in found]
+
+
+def quote(start: int, words: int, probability: float) -> Quote:
+    text = " ".join(["word"] * words)
+    return Quote(Passage("p", start, start + 1, text, np.zeros((0, 64), np.float32)), probability)
+
+
+def column(question: str, name: str, *sentences: str) -> list[float]:
+    rows = features(question, query(minilm(), question), passages(*sentences))
+    assert rows.shape == (len(sentences), len(FEATURES))
+    return [float(value) for value in rows[:, FEATURES.index(name)]]
+
+
+@pytest.mark.parametrize(
+    ("question", "title", "sentence"),
+    [
+        ("On how many recordings is OwlEar trained?", OWLS, "OwlEar is trained on 40,000"),
+        ("What causes false alarms in OwlEar?", OWLS, "Rain remains the main cause"),
+        ("How many GPU hours does TideFormer need?", TIDES, "TideFormer needs 4 GPU hours"),
+    ],
+)
+def test_the_sentence_that_answers_is_the_likeliest(
+    corpus: Corpus, question: str, title: str, sentence: str
+) -> None:
+    found = read_paper(minilm(), corpus.paper(title))
+    ranked = quotes(quoting_model(), question, query(minilm(), question), found)
+    best = max(ranked, key=lambda quote: quote.probability)
+    assert best.passage.text.startswith(sentence)
+    assert all(0 < quote.probability < 1 for quote in ranked)
+    assert [quote.passage for quote in ranked] == sorted(
+        (quote.passage for quote in ranked), key=lambda passage: passage.start
+    )
+
+
+def test_where_the_code_lies_is_said_only_to_who_asks() -> None:
+    told = ("We hear owls at night.", "Code is available at https://example.org/owl.")
+    assert quoted("How are owls heard?", *told) == [told[0]]
+    assert quoted("Is the code available?", *told) == list(told)
+
+
+def test_a_result_that_names_a_link_is_kept() -> None:
+    told = "OwlEar finds 9 percent more owls than the code at https://example.org/owl does."
+    assert quoted("How many owls are found?", told, "It is night.") == [told, "It is night."]
+
+
+def test_where_all_is_a_link_the_link_is_left() -> None:
+    assert quoted("How are owls heard?", "Code is available at https://example.org/owl.")
+
+
+def test_nothing_has_no_quotes() -> None:
+    asked = query(minilm(), "How?")
+    assert quotes(quoting_model(), "How?", asked, []) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "name", "expected"),
+    [
+        ("How many owls?", "number_wanted", [0.25, 0.0]),
+        ("Who hears owls?", "number_not_wanted", [0.25, 0.0]),
+        ("How many owls?", "number_missing", [0.0, 1.0]),
+        ("Why do owls hoot?", "cause_wanted", [0.0, 1.0]),
+        ("Who hears owls?", "cause_not_wanted", [0.0, 1.0]),
+        ("How does it hear owls?", "method_wanted", [1.0, 0.0]),
+        ("Who hears owls?", "method_not_wanted", [1.0, 0.0]),
+        ("Why do owls hoot?", "place_of_reason", [0.0, 0.5]),
+        ("Why do owls hoot?", "place", [0.0, 0.5]),
+        ("Who hears owls?", "first", [1.0, 0.0]),
+        ("Who hears owls?", "last", [0.0, 1.0]),
+        ("Who hears owls?", "length", [0.24, 0.16]),
+    ],
+)
+def test_a_sentence_is_weighed_by_what_is_wanted(
+    question: str, name: str, expected: list[float]
+) -> None:
+    told = ("We propose to count 12 owls.", "They hoot because of.")
+    assert column(question, name, *told) == pytest.approx(expected)
+
+
+def test_a_sentence_is_weighed_by_its_neighbours_and_by_the_best_of_its_paper() -> None:
+    told = ("Owls hear mice.", "The sky is blue.", "Glass breaks.")
+    cover = column("What do owls hear?", "coverage", *told)
+    assert cover[0] == max(cover)
+    assert column("What do owls hear?", "neighbour_coverage", *told) == pytest.approx(
+        [cover[1], cover[0], cover[1]]
+    )
+    assert column("What do owls hear?", "coverage_below_best", *told)[0] == 0.0
+    assert column("What do owls hear?", "share_best_covered", *told)[0] == pytest.approx(1.0)
+
+
+def test_background_links_and_results_are_marked() -> None:
+    told = ("Recently owls became rare.", "See https://owl.org.", "It achieves more.")
+    assert column("Who?", "background", *told) == [1.0, 0.0, 0.0]
+    assert column("Who?", "link", *told) == [0.0, 1.0, 0.0]
+    assert column("Who?", "result_not_wanted", *told) == [0.0, 0.0, 1.0]
+    assert column("What accuracy?", "result_wanted", *told) == [0.0, 0.0, 1.0]
+
+
+def test_the_likeliest_sentences_are_chosen_in_reading_order() -> None:
+    found = [quote(0, 10, 0.3), quote(1, 10, 0.2), quote(2, 10, 0.9)]
+    assert choose(found, 20, 0.1) == [found[0], found[2]]
+
+
+def test_one_sentence_is_chosen_however_long_or_unlikely() -> None:
+    found = [quote(0, 50, 0.01), quote(1, 50, 0.02)]
+    assert choose(found, 20, 0.1) == [found[1]]
+
+
+def test_a_sentence_below_the_floor_or_too_long_is_left_out_and_a_shorter_one_taken() -> None:
+    found = [quote(0, 10, 0.9), quote(1, 15, 0.8), quote(2, 5, 0.7), quote(3, 1, 0.05)]
+    assert choose(found, 20, 0.1) == [found[0], found[2]]
+
+
+def test_of_nothing_nothing_is_chosen() -> None:
+    assert choose([], 20, 0.1) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [
+        ("However, it costs 3 GPU days (see the appendix).", "It costs 3 GPU days."),
+        ("In this paper, we propose OwlEar for owls.", "We propose OwlEar for owls."),
+        ("To address this issue, vLLM pages its memory.", "vLLM pages its memory."),
+        ("However, t-SNE shows four groups.", "t-SNE shows four groups."),
+        ("It uses trees (e.g. oaks) and grass.", "It uses trees and grass."),
+        ("It hears all owls, and the code is publicly available.", "It hears all owls."),
+        ("Thus, it works.", "Thus, it works."),
+        ("However hard it tries, it fails (again).", "However hard it tries, it fails (again)."),
+        ("Then it rests.", "Then it rests."),
+    ],
+)
+def test_a_quote_loses_its_connecting_word_and_its_asides(text: str, short: str) -> None:
+    assert trimmed(text) == short
