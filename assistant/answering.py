@@ -2,7 +2,13 @@
 
 from collections.abc import Generator, Iterator, Sequence
 
-from assistant.citations import CitedSentence, Draft, Renumbering, cited_sentences
+from assistant.citations import (
+    CitedSentence,
+    Draft,
+    Renumbering,
+    cited_sentences,
+    without_marks,
+)
 from assistant.errors import ProviderError
 from assistant.prompts import CANNOT_ANSWER, is_refusal
 from assistant.quoting import Quoted, trimmed
@@ -25,7 +31,8 @@ def embedded(chosen: Sequence[Quoted], *, by_paper: bool) -> Steps:
             text += piece
             yield piece
         for quote in quotes:
-            sentence = trimmed(quote.passage.text)
+            # An abstract's own [12] would pass for one of our citations.
+            sentence = without_marks(trimmed(quote.passage.text))
             piece = f"{' ' if text else ''}{sentence} [{number}]"
             text += piece
             said.append(CitedSentence(sentence, (number,)))

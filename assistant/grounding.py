@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from assistant.citations import CitedSentence, Draft
@@ -39,8 +40,23 @@ def ground(draft: Draft, readings: Readings, judge: Judge) -> Grounded:
         number = papers.index(hit) + 1
         text, at = _marked(text, at, sentence.text, number)
         said.append(Sentence(sentence.text, (number,), verdict))
+    text, said, papers = _in_order(text, said, papers)
     rest = [hit for hit in draft.others if hit not in papers]
     return Grounded(text, tuple(said), _citations(papers, said), (*papers, *rest))
+
+
+def _in_order(
+    text: str, said: Sequence[Sentence], papers: Sequence[ScoredPaper]
+) -> tuple[str, list[Sentence], list[ScoredPaper]]:
+    """The same, numbered in order of first citation: a source found later may be cited earlier."""
+    order = list(dict.fromkeys(number for sentence in said for number in sentence.citations))
+    order += [number for number in range(1, len(papers) + 1) if number not in order]
+    new = {old: number for number, old in enumerate(order, 1)}
+    renumbered = re.sub(r"\[(\d+)\]", lambda mark: f"[{new.get(int(mark[1]), int(mark[1]))}]", text)
+    sentences = [
+        replace(one, citations=tuple(new[number] for number in one.citations)) for one in said
+    ]
+    return renumbered, sentences, [papers[number - 1] for number in order]
 
 
 def _marked(text: str, start: int, sentence: str, number: int) -> tuple[str, int]:

@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 from assistant import condense, refusal, selection, sentences, tokens
 from assistant.answering import Steps, embedded, generated
 from assistant.citations import Draft, without_marks
+from assistant.errors import UsageError
 from assistant.grounding import Grounded, ground, verdict_of
 from assistant.late import Passage
 from assistant.logistic import Logistic
@@ -128,14 +129,14 @@ class Pipeline:
         top_k: int | None = None,
     ) -> AnswerStream:
         """The answer to `question`; nothing is done before it is asked for."""
-        question = check_question(question)
+        question = _checked(question)
         return AnswerStream(self._answer(question, history, filters, top_k or self._limits.top_k))
 
     def search(
         self, question: str, *, filters: Filters = _NO_FILTERS, top_k: int = 10
     ) -> SearchResult:
         """The papers nearest to `question`, best first."""
-        question = check_question(question)
+        question = _checked(question)
         return SearchResult(question, self._retriever.rank(question, top_k, filters).papers)
 
     def verify(self, text: str) -> tuple[Sentence, ...]:
@@ -247,6 +248,12 @@ _REASONS = {
     "not_stated": "The paper is here, but its abstract does not say: {title}.",
     "false_premise": "The question takes for granted what the abstract does not say: {title}.",
 }
+
+
+def _checked(question: str) -> str:
+    if not question.strip():
+        raise UsageError('the question is empty: ask something, assistant ask "…"')
+    return check_question(question)
 
 
 def verify_against(

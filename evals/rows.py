@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from assistant.schema import Answer
@@ -52,13 +54,20 @@ class Row:
 
 
 def ask_all(
-    answerer: Answerer, samples: Sequence[Sample], progress: Progress = lambda done, of: None
+    answerer: Answerer,
+    samples: Sequence[Sample],
+    progress: Progress = lambda done, of: None,
+    workers: int = 1,
 ) -> list[Row]:
-    """A row a sample, in their order; one that fails is kept as failed."""
+    """A row a sample, in their order; one that fails is kept as failed.
+
+    Only with one worker are the timings those of a question asked alone.
+    """
     rows = []
-    for done, sample in enumerate(samples, 1):
-        rows.append(ask(answerer, sample))
-        progress(done, len(samples))
+    with ThreadPoolExecutor(workers) as pool:
+        for done, row in enumerate(pool.map(partial(ask, answerer), samples), 1):
+            rows.append(row)
+            progress(done, len(samples))
     return accounted(rows, samples)
 
 

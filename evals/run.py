@@ -21,14 +21,18 @@ _HASH = 16
 
 
 def run(
-    samples: Sequence[Sample], *, data_folder: Path | None = None, cross_validate: bool = False
+    samples: Sequence[Sample],
+    *,
+    data_folder: Path | None = None,
+    cross_validate: bool = False,
+    workers: int = 1,
 ) -> tuple[list[Row], dict[str, Any]]:
     """The rows of `samples`, and what they were made with."""
     with opened(data_folder) as assistant:
         refuse_faults(samples, assistant.catalog)
         if cross_validate:
             return cross_validated(assistant, samples), _about(assistant, "cross-validated")
-        return rows.ask_all(assistant, samples, progress), _about(assistant, "shipped")
+        return rows.ask_all(assistant, samples, progress, workers), _about(assistant, "shipped")
 
 
 def refuse_faults(samples: Sequence[Sample], catalog: Catalog) -> None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from fakes import FakeLLM
 
-from assistant.answering import Draft, embedded, generated, short_name
+from assistant.answering import embedded, generated, short_name
+from assistant.citations import Draft
 from assistant.errors import ProviderError, ProviderInterrupted
 from assistant.late import Passage
 from assistant.prompts import CANNOT_ANSWER
@@ -163,3 +164,8 @@ def test_a_failure_of_the_server_is_passed_on() -> None:
 )
 def test_a_paper_is_called_by_the_name_before_the_colon(title: str, name: str) -> None:
     assert short_name(title) == name
+
+
+def test_a_reference_inside_an_abstract_passes_for_no_citation_of_ours() -> None:
+    _, draft = run(embedded([(PAPERS[0], [quote("It beats others [12].")])], by_paper=False))
+    assert draft.text == "It beats others. [1]"

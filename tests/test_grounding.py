@@ -1,9 +1,10 @@
+from collections.abc import Sequence
+
 import pytest
 from corpora import COMPOST, OWLS, TIDES, Corpus
 from fakes import FakeJudge
 
-from assistant.answering import Draft
-from assistant.citations import CitedSentence
+from assistant.citations import CitedSentence, Draft
 from assistant.grounding import Grounded, ground, verdict_of
 from assistant.schema import Citation, ScoredPaper
 
@@ -20,7 +21,7 @@ def hits(corpus: Corpus, *titles: str) -> tuple[ScoredPaper, ...]:
 def grounded(
     corpus: Corpus,
     text: str,
-    sentences: list[tuple[str, tuple[int, ...]]],
+    sentences: Sequence[tuple[str, tuple[int, ...]]],
     cited: tuple[str, ...] = (),
     others: tuple[str, ...] = (),
     judge: FakeJudge | None = None,
@@ -157,3 +158,12 @@ def test_a_claim_is_held_against_all_papers_given_together(corpus: Corpus) -> No
     verdict = verdict_of(TIDE_CLAIM, papers, passages, judge)  # type: ignore[arg-type]
     assert judge.asked == [(TIDE_CLAIM, [hit.paper.paper_id for hit in papers])]
     assert verdict.label == "supported"
+
+
+def test_a_source_found_later_and_cited_earlier_is_number_one(corpus: Corpus) -> None:
+    said = [(TIDE_CLAIM, ()), (OWL_CLAIM, (1,))]
+    found = grounded(corpus, f"{TIDE_CLAIM} {OWL_CLAIM} [1]", said, (OWLS,), (TIDES,))
+    assert found.text == f"{TIDE_CLAIM} [1] {OWL_CLAIM} [2]"
+    assert [sentence.citations for sentence in found.sentences] == [(1,), (2,)]
+    assert [citation.title for citation in found.citations] == [TIDES, OWLS]
+    assert [hit.paper.title for hit in found.papers] == [TIDES, OWLS]

@@ -111,9 +111,7 @@ def test_importing_the_parts_opens_no_socket(tmp_path: Path) -> None:
     ]
     heavy = ["chromadb", "tantivy", "onnxruntime", "openai", "tiktoken"]
     lines = "\n".join(f"import {name}" for name in [*parts, *heavy])
-    ran = in_process(
-        f"{without('socket', tmp_path)}\n{lines}", tmp_path, ORT_DISABLE_TELEMETRY="1"
-    )
+    ran = in_process(f"{without('socket', tmp_path)}\n{lines}", tmp_path, ORT_DISABLE_TELEMETRY="1")
     assert (ran.returncode, ran.stderr) == (0, "")
 
 

@@ -173,6 +173,12 @@ def test_the_papers_named_are_read_first(corpus: Corpus) -> None:
     assert sorted(sources_of(llm)) == sorted([TIDES, OWLS])
 
 
+def test_a_named_paper_is_read_however_low_it_ranks(corpus: Corpus) -> None:
+    llm = FakeLLM(f"{FREEZES} [1]")
+    pipeline(corpus, llm, floor=0.0).ask(f"{WINTER[:-1]}, and not OwlEar?", top_k=1).answer()
+    assert sources_of(llm) == [OWLS]
+
+
 def test_the_budget_cuts_the_sources_but_never_the_best(corpus: Corpus) -> None:
     best = corpus.paper(COMPOST)
     enough = tokens.count(f"{best.title}\n{best.abstract}", "fake")
@@ -247,7 +253,7 @@ def test_every_step_is_timed(corpus: Corpus, question: str) -> None:
 def test_nothing_is_done_before_an_answer_is_iterated_over(corpus: Corpus) -> None:
     retriever, llm = Watched(corpus.retriever), FakeLLM(f"{FREEZES} [1]")
     stream = pipeline(corpus, llm, retriever=retriever).ask(WINTER)
-    assert retriever.asked == llm.asked == []
+    assert (retriever.asked, llm.asked) == ([], [])
     next(iter(stream))
     assert len(retriever.asked) == len(llm.asked) == 1
 

@@ -174,6 +174,8 @@ def test_a_name_of_two_papers_or_of_none_leads_nowhere(corpus: Corpus) -> None:
 
 def test_part_of_a_name_is_no_name(corpus: Corpus) -> None:
     assert corpus.retriever.named("What is Gauge-5 or OwlEar-XT?") == {}
+    assert corpus.retriever.named("What are Calls-7, NightCalls-77 and GlacierMe5h?") == {}
+    assert corpus.retriever.named("What is Set-5 of BUT or LOW?") == {}
 
 
 def test_a_title_s_name_tells_the_title(corpus: Corpus) -> None:

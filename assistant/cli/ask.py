@@ -64,17 +64,24 @@ def show_stream(session: Session, stream: "AnswerStream") -> "Answer":
     """Shows the answer's text as it comes; says so where it breaks off before its end."""
     from assistant.cli.screen import Flow
 
-    flow = Flow(session.out)
+    flow, heard = Flow(session.out), ""
     try:
         for piece in _waited(session, stream):
             flow.feed(piece)
+            heard += piece
         flow.end()
-        return stream.answer()
+        answer = stream.answer()
     except BaseException:
         if flow.started:
             flow.end()
             session.out.put(("⚠ stopped here: this answer is partial, and not verified", "yellow"))
         raise
+    if not answer.refused and heard.split() != answer.text.split():
+        # The model left out citations, which were found since.
+        session.out.gap()
+        session.out.put(("The same, with the sources found:", "bold"))
+        session.out.put(answer.text)
+    return answer
 
 
 def summary(answer: "Answer") -> str:

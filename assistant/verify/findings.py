@@ -16,6 +16,9 @@ from assistant.verify.sentencewise import (
 from assistant.verify.wording import Quantity, Word, holds, quantities, words
 from assistant.verify.wordwise import is_opposite
 
+# A negation denies one of so many words behind it.
+_REACH = 3
+
 
 class Finding(NamedTuple):
     """One difference."""
@@ -96,7 +99,13 @@ def _negation(aligned: Aligned) -> list[Finding]:
     change = edit(claim, there)
     if change.kept < 0.6 * len(claim):
         return []
-    mine, theirs = (set(part) & lexicon.NEGATIONS for part in (claim, there))
+    mine = set(claim) & lexicon.NEGATIONS
+    # A part of the evidence that the claim leaves out may be negated without denying it.
+    theirs = {
+        word
+        for at, word in enumerate(there)
+        if word in lexicon.NEGATIONS and set(there[at + 1 : at + 1 + _REACH]) & set(claim)
+    }
     if bool(mine) == bool(theirs):
         return []
     if theirs:
