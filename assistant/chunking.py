@@ -1,7 +1,9 @@
 """Papers -> chunks: whole sentences that the encoder reads in one go. Most papers give two."""
 
 import hashlib
+import socket
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
@@ -29,13 +31,24 @@ def chunk(papers: Sequence[Paper], encoder: Encoder) -> list[Chunk]:
     ]
 
 
+@contextmanager
+def _without_ipv6() -> Iterator[None]:
+    """Keeps urllib3, which llama-index imports, from opening a socket to see if there is any."""
+    found, socket.has_ipv6 = socket.has_ipv6, False
+    try:
+        yield
+    finally:
+        socket.has_ipv6 = found
+
+
 def _split(papers: Sequence[Paper], titles: Mapping[str, str], encoder: Encoder) -> Sequence[Any]:
     if not papers:
         return ()
-    # Seconds to import, and only indexing needs it.
-    from llama_index.core.ingestion import IngestionPipeline
-    from llama_index.core.node_parser import SentenceSplitter
-    from llama_index.core.schema import Document
+    with _without_ipv6():
+        # Seconds to import, and only indexing needs it.
+        from llama_index.core.ingestion import IngestionPipeline
+        from llama_index.core.node_parser import SentenceSplitter
+        from llama_index.core.schema import Document
 
     splitter = SentenceSplitter(
         chunk_size=encoder.max_pieces - _SPECIAL_PIECES,

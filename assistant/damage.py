@@ -7,6 +7,7 @@ from pathlib import Path
 from assistant.errors import AssistantError, StoreError
 
 REBUILD = "run `assistant index --rebuild`"
+WRITABLE = "make the folder writable, or set `data.folder`"
 
 
 @contextmanager
@@ -18,12 +19,22 @@ def as_store_error(what: str, place: Path | str, cure: str = REBUILD) -> Iterato
         raise
     except OSError as error:
         reason = error.strerror or str(error)
+        cure = WRITABLE if _is_refused(error) else cure
         raise StoreError(f"the {what} at {place} cannot be used ({reason}): {cure}") from error
     except BaseException as error:
         # A panic of a Rust library derives from BaseException, and means a damaged file.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        raise StoreError(f"the {what} at {place} failed ({_first_line(error)}): {cure}") from error
+        raise StoreError(
+            f"the {what} at {place} failed ({_first_line(error)}):"
+            f" {WRITABLE if _is_refused(error) else cure}"
+        ) from error
+
+
+def _is_refused(error: BaseException) -> bool:
+    """Whether it may not be written, which building it anew would not mend."""
+    said = str(error).lower()
+    return any(words in said for words in ("permission denied", "read-only", "readonly"))
 
 
 def _first_line(error: BaseException) -> str:

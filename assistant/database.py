@@ -101,6 +101,9 @@ class Database:
             database = cls(_connect(path), path)
             try:
                 database._check()
+                # Not before it is known to be ours.
+                if _is_writable(path):
+                    database._connection.execute("PRAGMA journal_mode = WAL")
             except BaseException:
                 database.close()
                 raise
@@ -188,10 +191,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    writable = os.access(path if path.exists() else path.parent, os.W_OK) and os.access(
-        path.parent, os.W_OK
-    )
-    if writable or not path.exists():
+    if _is_writable(path) or not path.exists():
         connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     else:
         # Without its side files, which cannot be made here, SQLite opens it only as immutable.
@@ -200,12 +200,15 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
         connection.execute("PRAGMA foreign_keys = ON")
-        if writable:
-            connection.execute("PRAGMA journal_mode = WAL")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _is_writable(path: Path) -> bool:
+    there = path if path.exists() else path.parent
+    return os.access(there, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
 @contextmanager

@@ -74,11 +74,13 @@ def verdict_of(
     hits: Sequence[ScoredPaper],
     passages: Mapping[str, Sequence[Passage]],
     judge: Judge,
+    *,
+    is_cited: bool = True,
 ) -> Verdict:
     """The judge's word on `claim` against all these papers together."""
     titles = {hit.paper.paper_id: hit.paper.title for hit in hits}
     evidence = [passage for id_ in titles for passage in passages[id_]]
-    return judge.verdict(claim, evidence, titles)
+    return judge.verdict(claim, evidence, titles, is_cited=is_cited)
 
 
 def _judged(
@@ -108,7 +110,7 @@ def _attributed(
     judge: Judge,
 ) -> tuple[ScoredPaper, Verdict] | None:
     """The paper that supports a sentence which names none."""
-    judged = [(hit, verdict_of(claim, [hit], passages, judge)) for hit in hits]
+    judged = [(hit, verdict_of(claim, [hit], passages, judge, is_cited=False)) for hit in hits]
     supported = [pair for pair in judged if pair[1].label == "supported"]
     return max(supported, key=lambda pair: pair[1].score, default=None)
 
@@ -119,7 +121,7 @@ def _uncited(
     passages: Mapping[str, Sequence[Passage]],
     judge: Judge,
 ) -> Sentence:
-    verdicts = [verdict_of(claim, [hit], passages, judge) for hit in hits]
+    verdicts = [verdict_of(claim, [hit], passages, judge, is_cited=False) for hit in hits]
     nearest = max(verdicts, key=lambda verdict: verdict.score, default=Verdict("uncited", 0.0))
     reason = "no source is cited, and none that was read supports it"
     return Sentence(claim, (), Verdict("uncited", nearest.score, nearest.evidence, reason))

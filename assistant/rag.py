@@ -38,6 +38,7 @@ _READ = 12
 _NEAREST = 3
 _SEARCHED_FOR_CLAIM = 3
 _NO_FILTERS = Filters()
+_LONGEST_CLAIM = 5_000
 
 
 class SearchResult(NamedTuple):
@@ -152,7 +153,7 @@ class Pipeline:
         homes = set(self._retriever.named(claim).values())
         named = [hit for hit in found.papers if hit.paper.paper_id in homes]
         verdicts = [
-            verdict_of(claim, [hit], found.passages, self._models.judge)
+            verdict_of(claim, [hit], found.passages, self._models.judge, is_cited=False)
             for hit in named or found.papers[:_SEARCHED_FOR_CLAIM]
         ]
         return max(verdicts, key=lambda verdict: verdict.score, default=_NOTHING_NEAR)
@@ -281,6 +282,10 @@ def _against(
 def claims_of(text: str) -> list[str]:
     """The sentences of a text without their citations; at least one."""
     found = [without_marks(sentence) for sentence in sentences.texts(text)]
+    if any(len(sentence) > _LONGEST_CLAIM for sentence in found):
+        raise UsageError(
+            f"a sentence of the text is longer than {_LONGEST_CLAIM:,} characters: break it up"
+        )
     return [sentence for sentence in found if sentence] or [text.strip()]
 
 

@@ -23,10 +23,19 @@ FEATURES = (
     "best_two_sentences", "best_quote", "best_three_quotes", "has_names", "names_found",
     "names_missing", "words_found", "quantity", "quantity_gap", "quantity_without_number",
     "asks_for_thing", "thing_covered", "thing_worded", "named_coverage", "named_below_half",
-    "named_words_found", "named_best_quotes", "named_thing_covered",
+    "named_words_found", "named_best_quotes", "named_thing_covered", "asks_why", "words_missing",
+    "named_words_missing", "share_below_four", "three_weakest", "coverage_above_next",
+    "asks_for_detail", "name_in_title",
 )  # fmt: skip
 
 _STEM = 3
+# What papers hold and abstracts seldom do.
+_DETAIL = re.compile(
+    r"\bexact(?:ly)?\b|\bprecise(?:ly)?\b|\blearning rate\b|\bbatch size\b|\bhow many (?:gpus|hours"
+    r"|annotators|parameters|layers|epochs|participants)\b"
+    r"|\bwhich (?:optimi[sz]er|gpu|dataset|loss|learning|batch)\b",
+    re.I,
+)
 _DIGIT = re.compile(r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|half|twice)\b", re.I)
 
 
@@ -58,7 +67,34 @@ def features(ranking: Ranking, quotes: Sequence[Quote]) -> NDArray[np.float64]:
     # Who names a system also uses its paper's words, so the same lack tells more.
     known = dict(zip(FEATURES, row, strict=False))
     named = ("coverage", "share_below_half", "words_found", "best_three_quotes", "thing_covered")
-    return np.array([*row, *(known["has_names"] * known[name] for name in named)], np.float64)
+    row += [known["has_names"] * known[name] for name in named]
+    missing = _missing(ranking.question, text)
+    row += [
+        float(ranking.question.lower().startswith("why")),
+        missing,
+        missing * known["has_names"],
+        float(weights[matches < 0.4].sum()),
+        float(np.sort(matches)[:3].mean()),
+        here - float(np.mean(sorted(others, reverse=True)[:4])) if others else 0.0,
+        float(bool(_DETAIL.search(ranking.question))),
+        _in_title(ranking.question, best.paper.title),
+    ]
+    return np.array(row, np.float64)
+
+
+def _missing(question: str, text: str) -> float:
+    """How many of the question's words do not stand in the paper, by their stems."""
+    words = questions.content_words(question)
+    return float(sum(_stem(word) not in text for word in words))
+
+
+def _in_title(question: str, title: str) -> float:
+    names = questions.names(question)
+    return float(any(name.lower() in title.lower() for name in names))
+
+
+def _stem(word: str) -> str:
+    return word[: max(4, len(word) - _STEM)]
 
 
 def _thing_features(ranking: Ranking, matches: Floats, text: str) -> list[float]:
@@ -67,7 +103,7 @@ def _thing_features(ranking: Ranking, matches: Floats, text: str) -> list[float]
         return [0.0, 0.0, 0.0]
     inside = (ranking.query.starts >= span[0]) & (ranking.query.starts < span[1])
     words = questions.content_words(ranking.question[slice(*span)])
-    stems = [word[: max(4, len(word) - _STEM)] for word in words]
+    stems = [_stem(word) for word in words]
     worded = sum(stem in text for stem in stems) / len(stems) if stems else 1.0
     return [1.0, float(matches[inside].mean()) if inside.any() else 1.0, worded]
 
@@ -82,7 +118,7 @@ def _word_features(question: str, text: str) -> list[float]:
     names = [name.lower() for name in questions.names(question)]
     found = sum(name in text for name in names)
     words = questions.content_words(question)
-    stems = [word[: max(4, len(word) - _STEM)] for word in words]
+    stems = [_stem(word) for word in words]
     return [
         float(bool(names)),
         found / max(1, len(names)),

@@ -9,7 +9,7 @@ from assistant.retriever import Ranking
 from assistant.schema import ScoredPaper
 
 # Closer than this, the second paper is the right one in a third of the cases.
-_CLOSE = 1.5
+_CLOSE = 2.0
 _FLOOR = 0.08
 _SECOND_WORDS = 30
 _WORDS_EACH = 50

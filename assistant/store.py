@@ -156,13 +156,14 @@ class Store:
                 include=["distances", "metadatas"],
                 **among,
             )
-        distances, metadatas = found["distances"] or [[]], found["metadatas"] or [[]]
-        return [
-            ScoredChunk(chunk_id, str(metadata["paper_id"]), 1.0 - distance)
-            for chunk_id, distance, metadata in zip(
-                found["ids"][0], distances[0], metadatas[0], strict=True
-            )
-        ]
+            # A damaged database gives rows without their metadata: that is its error too.
+            distances, metadatas = found["distances"] or [[]], found["metadatas"] or [[]]
+            return [
+                ScoredChunk(chunk_id, str(metadata["paper_id"]), 1.0 - distance)
+                for chunk_id, distance, metadata in zip(
+                    found["ids"][0], distances[0], metadatas[0], strict=True
+                )
+            ]
 
     @cached_property
     def _chunks_of_papers(self) -> Mapping[str, list[str]]:

@@ -17,7 +17,7 @@ from evals.dataset import Sample
 from evals.fitting import Floats, fit, needed, quoting_rows, refusal_rows
 from evals.folds import FOLDS, fold_of, grouped, splits
 from evals.metrics import Estimate
-from evals.parts import Fitted, opened, shipped, taken_apart
+from evals.parts import Fitted, opened, taken_apart
 from evals.run import refuse_faults
 
 
@@ -43,12 +43,12 @@ def fit_and_tell(
         )
         with taken_apart(assistant) as parts:
             found = cases(parts, samples)
-    fitted, unseen, now = fit(found), cross_validated(found), shipped()
+    fitted, unseen = fit(found), cross_validated(found)
     lines = [f"{len(found)} cases, {FOLDS} folds of papers", ""]
     lines += quoting_lines(found, unseen.sentences, max_words)
     lines += refusal_lines(found, unseen.answerable, floor, "cross-validated")
-    seen = now.refusal.probability(refusal_rows(found, now.quoting))
-    lines += refusal_lines(found, seen, floor, "shipped, on what it was fitted on")
+    seen = fitted.refusal.probability(refusal_rows(found, fitted.quoting))
+    lines += refusal_lines(found, seen, floor, "fitted on all, on what it was fitted on")
     if write:
         lines += [f"wrote {path}" for path in written(fitted, MODELS)]
     return "\n".join(lines)

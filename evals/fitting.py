@@ -17,7 +17,7 @@ from evals.parts import Fitted
 
 Floats = NDArray[np.float64]
 
-ALLOWED = 0.05
+ALLOWED = 0.06
 """The share of answerable questions that a probability of a half may decline."""
 _REGULARISATION = 0.1
 _DIGITS = 4
@@ -28,7 +28,7 @@ _WEIGHTS: Mapping[Origin, float] = {
     "compare": 1.0,
     "followup": 1.0,
     "unanswerable": 2.0,
-    "removed": 0.1,
+    "removed": 0.05,
     "plain": 0.2,
 }
 

@@ -27,7 +27,39 @@ from assistant.words import STOP_WORDS
 DIMENSION = 64
 READ = 300
 LATE_FILE = "late.npz"
-PUNCTUATION = ". , ? ! ( ) - : ; \" ' / — – … % = < > [ ] { } ~ * + ` \\ $ & #".split()
+PUNCTUATION = [
+    ".",
+    ",",
+    "?",
+    "!",
+    "(",
+    ")",
+    "-",
+    ":",
+    ";",
+    '"',
+    "'",
+    "/",
+    "—",
+    "–",
+    "…",
+    "%",
+    "=",
+    "<",
+    ">",
+    "[",
+    "]",
+    "{",
+    "}",
+    "~",
+    "*",
+    "+",
+    "`",
+    "\\",
+    "$",
+    "&",
+    "#",
+]
 
 
 def abstracts(path: Path) -> list[str]:

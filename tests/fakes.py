@@ -72,7 +72,12 @@ class FakeJudge:
         self.asked: list[tuple[str, list[str]]] = []
 
     def verdict(
-        self, claim: str, passages: Sequence[Passage], titles: Mapping[str, str] | None = None
+        self,
+        claim: str,
+        passages: Sequence[Passage],
+        titles: Mapping[str, str] | None = None,
+        *,
+        is_cited: bool = True,
     ) -> Verdict:
         self.asked.append((claim, list(titles or {})))
         words = set(re.findall(r"\w+", claim.casefold()))

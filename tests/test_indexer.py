@@ -397,7 +397,7 @@ def test_a_reader_follows_the_pointer_when_it_moves_while_it_opens(
 # Interruption
 
 
-class Unplugged(Exception):  # noqa: N818
+class Unplugged(Exception):
     """The machine goes off."""
 
 

@@ -148,9 +148,7 @@ def test_no_text_at_all_is_a_syntax_error(index: Lexical, query: str) -> None:
     found(index, query)
 
 
-@pytest.mark.skipif(
-    not INJECTION.exists(), reason="the naughty strings are not at hand"
-)
+@pytest.mark.skipif(not INJECTION.exists(), reason="the naughty strings are not at hand")
 def test_naughty_strings_are_questions_like_any_other(index: Lexical) -> None:
     lines = (INJECTION / "blns.jsonl").read_text(encoding="utf-8").split("\n")
     for line in filter(None, lines):
