@@ -30,7 +30,7 @@ index: install ## Index the configured corpus
 	@$(BIN)/assistant index
 
 test: install ## Run the tests, with coverage
-	$(BIN)/python -m pytest --cov=assistant --cov-report=term:skip-covered --cov-fail-under=95
+	$(BIN)/python -m pytest -n auto --cov=assistant --cov-report=term:skip-covered --cov-fail-under=95
 
 lint: install ## Look for faults and for lines out of style
 	$(BIN)/ruff check .

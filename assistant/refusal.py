@@ -74,7 +74,7 @@ def features(ranking: Ranking, quotes: Sequence[Quote]) -> NDArray[np.float64]:
         missing,
         missing * known["has_names"],
         float(weights[matches < 0.4].sum()),
-        float(np.sort(matches)[:3].mean()),
+        float(np.sort(matches)[:3].mean()) if len(matches) else 0.0,
         here - float(np.mean(sorted(others, reverse=True)[:4])) if others else 0.0,
         float(bool(_DETAIL.search(ranking.question))),
         _in_title(ranking.question, best.paper.title),

@@ -22,6 +22,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from assistant.encoder import MiniLM
+from assistant.late import Passage
 from assistant.schema import Reading
 from assistant.verify import sentencewise, wordwise
 from assistant.verify.alignment import align
@@ -115,7 +116,7 @@ def gather(arguments: argparse.Namespace) -> list[Case]:
 def tabulate(cases: list[Case]) -> Table:
     """Every case read, aligned, and in numbers."""
     reader = CachedReader(MiniLM())
-    read: dict[tuple[str, str], list[judge_data.late.Passage]] = {}
+    read: dict[tuple[str, str], list[Passage]] = {}
     words, faults, claims = [], [], []
     for case in cases:
         key = (case.title, case.abstract)

@@ -71,8 +71,8 @@ def _single(cases: Sequence[Case], scores: Scores) -> dict[str, object]:
     ):
         kept = [at for at, c in enumerate(cases) if c.source == source and c.kind != left_out]
         if kept:
-            labels = [cases[at].supported for at in kept]
-            figures[name] = (round(float(roc_auc_score(labels, scores[kept])), 3), len(kept))
+            truth = [cases[at].supported for at in kept]
+            figures[name] = (round(float(roc_auc_score(truth, scores[kept])), 3), len(kept))
     if found := answers(cases, scores, "ragtruth"):
         worst, labels, _ = zip(*found.values(), strict=True)
         figures["ragtruth_answers"] = (round(float(roc_auc_score(labels, worst)), 3), len(found))

@@ -27,39 +27,7 @@ from assistant.words import STOP_WORDS
 DIMENSION = 64
 READ = 300
 LATE_FILE = "late.npz"
-PUNCTUATION = [
-    ".",
-    ",",
-    "?",
-    "!",
-    "(",
-    ")",
-    "-",
-    ":",
-    ";",
-    '"',
-    "'",
-    "/",
-    "—",
-    "–",
-    "…",
-    "%",
-    "=",
-    "<",
-    ">",
-    "[",
-    "]",
-    "{",
-    "}",
-    "~",
-    "*",
-    "+",
-    "`",
-    "\\",
-    "$",
-    "&",
-    "#",
-]
+PUNCTUATION = tuple(".,?!()-:;\"'/—–…%=<>[]{}~*+`\\$&#")
 
 
 def abstracts(path: Path) -> list[str]:

@@ -201,8 +201,8 @@ def test_no_naughty_row_is_too_much_for_any_verb(cli: Commands) -> None:
         assert ran.err == ""
         assert [row["id"] for row in ran.rows] == list(range(len(NAUGHTY)))
         errors = [row["error"] for row in ran.rows if "error" in row]
-        assert [error for error in errors if "unexpected" in error] == []
-        assert len(errors) <= 1
+        # One is empty, and one a single sentence of thousands of characters.
+        assert [e for e in errors if "is empty" not in e and "longer than" not in e] == []
     shown = cli("search", "--file", file, "-k", "1")
     assert not {"\x1b", "\0", "\u202e"} & set(shown.out + shown.err)
 
