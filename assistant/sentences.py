@@ -12,7 +12,11 @@ class Span(NamedTuple):
 
 
 # A stop, any closing quotes or brackets, then blank space: an end unless told otherwise.
-_BREAK = re.compile(r"[.!?…]+[\"'”’)\]]*\s+|[。！？]+[”’」』）]*\s*|\s*\n\s*\n\s*")
+# Extracted text may have lost the blank: "a bidirectional LSTM.Experiments on MusDB show".
+_BREAK = re.compile(
+    r"[.!?…]+[\"'”’)\]]*\s+|[。！？]+[”’」』）]*\s*|\s*\n\s*\n\s*"
+    r"|(?<=[A-Za-z)][A-Za-z)][A-Za-z)])\.(?=[A-Z][a-z]+ [a-z])"
+)
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|et al|etc|cf|vs|fig|figs|eq|eqs|sec|ref|refs|approx|resp|dr|mr|mrs|ms|prof"
     r"|st|no|nos|vol|pp|ch|tab|inc|ltd|jr|sr|a\.k\.a|w\.r\.t|i\.i\.d|viz|aka|incl|al)"

@@ -79,3 +79,11 @@ def test_no_word_is_lost_and_none_is_in_two_sentences(parts: list[str]) -> None:
     assert "".join(kept.split()) == "".join(text.split())
     assert all(one.end <= other.start for one, other in pairwise(spans))
     assert all(text[a:b].strip() == text[a:b] != "" for a, b in spans)
+
+
+def test_a_blank_lost_after_a_full_stop_ends_the_sentence_all_the_same() -> None:
+    text = "It has a bidirectional LSTM.Experiments on MusDB show more (see U.Net)."
+    assert texts(text) == [
+        "It has a bidirectional LSTM.",
+        "Experiments on MusDB show more (see U.Net).",
+    ]
