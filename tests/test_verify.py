@@ -178,3 +178,20 @@ def test_a_damaged_model_says_its_cure(tmp_path: Path) -> None:
     (tmp_path / "judge.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ConfigError, match="reinstall"):
         Model.load(tmp_path / "judge.json")
+
+
+@pytest.mark.parametrize(
+    ("claim", "reason"),
+    [
+        ("It has two branches.", "the abstract says three branches, not two branches"),
+        ("Training took 5 GPU days.", "the abstract says 4 GPU, not 5 GPU"),
+    ],
+)
+def test_another_number_of_the_same_thing_is_a_conflict(
+    reader: MiniLM, judge: Judge, claim: str, reason: str
+) -> None:
+    text = "It has three branches. Training takes 4 GPU days on two machines and five datasets."
+    verdict = judge.verdict(claim, read(reader, text, "PIDNet"))
+    assert (verdict.label, verdict.reason) == ("contradicted", reason)
+    right = claim.replace("two", "3").replace("5", "four")
+    assert judge.verdict(right, read(reader, text, "PIDNet")).label == "supported"

@@ -1,5 +1,6 @@
 """What differs between a claim and its evidence, in words that a person accepts."""
 
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -13,11 +14,16 @@ from assistant.verify.sentencewise import (
     swapped_numbers,
     turned,
 )
-from assistant.verify.wording import Quantity, Word, holds, quantities, words
+from assistant.verify.wording import Quantity, Word, holds, quantities, stem, words
 from assistant.verify.wordwise import is_opposite
 
 # A negation denies one of so many words behind it.
 _REACH = 3
+# A number of something: not "two of the", not "3 and 4".
+_NEXT_WORD = re.compile(
+    r" (?!(?:of|and|or|to|in|on|at|for|with|by|from|as|is|are|was|were|more|less|times|the|a)\b)"
+    r"([^\W\d_]{3,})"
+)
 
 
 class Finding(NamedTuple):
@@ -33,6 +39,7 @@ class Finding(NamedTuple):
 def find(aligned: Aligned) -> list[Finding]:
     """All differences that rules can name, the surest first."""
     return [
+        *_counts(aligned),
         *_numbers(aligned),
         *_swaps(aligned),
         *_names(aligned),
@@ -52,6 +59,27 @@ def doubtful(aligned: Aligned, doubts: NDArray[np.float64]) -> str:
     near = [at for at in told if abs(at - worst) <= 2 and doubts[at] > doubts[worst] - 1.5]
     quoted = aligned.claim[aligned.words[near[0]].start : aligned.words[near[-1]].end]
     return f"the abstract does not say “{quoted}”"
+
+
+def _counts(aligned: Aligned) -> list[Finding]:
+    """Another number of the same thing: "two branches" where the abstract has three."""
+    there = [(one, stem(_counted(aligned.all_text, one))) for one in quantities(aligned.all_text)]
+    found = []
+    for one in aligned.quantities:
+        thing = _counted(aligned.claim, one)
+        others = [other for other, what in there if thing and what == stem(thing)]
+        if others and not holds(one, others):
+            mine, theirs = f"{one.text} {thing}", f"{others[0].text} {thing}"
+            found.append(Finding(f"the abstract says {theirs}, not {mine}", True, True))
+    return found
+
+
+def _counted(text: str, number: Quantity) -> str:
+    """The word right behind a number without a unit: "three branches", "4 GPU days"."""
+    before, behind = text[: number.start][-1:], _NEXT_WORD.match(text, number.end)
+    if number.unit or before.isalnum() or before in ("-", "."):
+        return ""
+    return behind[1] if behind else ""
 
 
 def _numbers(aligned: Aligned) -> list[Finding]:

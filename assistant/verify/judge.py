@@ -15,6 +15,8 @@ _PARTIAL = 0.5
 # Evidence that covers less of a claim says nothing of it, neither for nor against.
 _SPEAKS_OF = 0.62
 _PART_COVERED = 0.72
+# What a rule is certain of leaves little to the score.
+_DENIED = 0.1
 # "Bananas are rich in potassium" reaches .49 against the nearest of 249 abstracts on computing.
 _NEAR = 0.55
 
@@ -48,7 +50,7 @@ class Judge:
         found = findings.find(aligned)
         conflict = next((one for one in found if one.is_conflict), None)
         if conflict and (conflict.is_certain or score < self.threshold):
-            score = min(score, self.threshold * 0.9)
+            score = min(score, _DENIED if conflict.is_certain else self.threshold * 0.9)
         evidence = _evidence(aligned)
         if not is_cited and _covered(aligned) < _NEAR:
             score = min(score, self.threshold * 0.5)
