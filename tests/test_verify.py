@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from assistant.schema import Chunk, Verdict
 from assistant.verify import Judge, is_claim, split_claims
 from assistant.verify.scoring import Model
 
+Ask = Callable[[str], Verdict]
 TITLE = "InTAR: Inter-Task Auto-Reconfigurable Accelerator Design"
 ABSTRACT = (
     "The rise of deep neural networks has driven an increased demand for computing power."
@@ -42,18 +44,18 @@ def evidence(reader: MiniLM) -> list[Passage]:
 
 
 @pytest.fixture
-def ask(judge: Judge, evidence: list[Passage]):  # type: ignore[no-untyped-def]
+def ask(judge: Judge, evidence: list[Passage]) -> Ask:
     def verdict(claim: str) -> Verdict:
         return judge.verdict(claim, evidence, {"p": TITLE})
 
     return verdict
 
 
-def test_every_sentence_of_the_abstract_is_supported(ask, evidence) -> None:  # type: ignore
+def test_every_sentence_of_the_abstract_is_supported(ask: Ask, evidence: list[Passage]) -> None:
     assert [ask(passage.text).label for passage in evidence] == ["supported"] * len(evidence)
 
 
-def test_a_supported_claim_has_its_span_and_no_reason(ask) -> None:  # type: ignore
+def test_a_supported_claim_has_its_span_and_no_reason(ask: Ask) -> None:
     verdict = ask("Compared with dataflow accelerators, InTAR is 1.8x faster.")
     assert verdict.label == "supported"
     assert verdict.reason == ""
@@ -89,13 +91,13 @@ def test_a_supported_claim_has_its_span_and_no_reason(ask) -> None:  # type: ign
         ),
     ],
 )
-def test_what_the_abstract_denies_is_contradicted(ask, claim, reason) -> None:  # type: ignore
+def test_what_the_abstract_denies_is_contradicted(ask: Ask, claim: str, reason: str) -> None:
     verdict = ask(claim)
     assert verdict.label == "contradicted"
     assert reason in verdict.reason
 
 
-def test_a_name_that_the_abstract_does_not_hold_is_named(ask) -> None:  # type: ignore
+def test_a_name_that_the_abstract_does_not_hold_is_named(ask: Ask) -> None:
     verdict = ask("On Llama-2 and on ImageNet, InTAR outperforms FlightLLM in energy efficiency.")
     assert verdict.label == "partial"
     assert verdict.reason == "the abstract does not mention ImageNet"
@@ -109,20 +111,20 @@ def test_a_name_may_stand_in_the_title_alone(judge: Judge, reader: MiniLM) -> No
     assert named.score > unnamed.score
 
 
-def test_what_only_another_paper_says_is_not_in_evidence(ask) -> None:  # type: ignore
+def test_what_only_another_paper_says_is_not_in_evidence(ask: Ask) -> None:
     verdict = ask(FOREIGN)
     assert verdict.label == "not_in_evidence"
     assert verdict.reason.startswith("the abstract does not say")
 
 
-def test_a_clause_made_up_lowers_the_score(ask) -> None:  # type: ignore
+def test_a_clause_made_up_lowers_the_score(ask: Ask) -> None:
     claim = "Compared with dataflow accelerators, InTAR is 1.8x faster"
     invented = ask(f"{claim}, and it was adopted by two city councils.")
     assert invented.score < ask(f"{claim}.").score
     assert invented.label in ("partial", "not_in_evidence")
 
 
-def test_a_claim_that_goes_too_far_says_where(ask) -> None:  # type: ignore
+def test_a_claim_that_goes_too_far_says_where(ask: Ask) -> None:
     verdict = ask("InTAR always generalises to all other boards.")
     assert verdict.label != "supported"
     assert "as far as" in verdict.reason
@@ -133,7 +135,7 @@ def test_a_claim_that_goes_too_far_says_where(ask) -> None:  # type: ignore
              "**Results**",
              "The abstracts do not say which board was used."]
 )  # fmt: skip
-def test_what_claims_nothing_is_no_claim(ask, text: str) -> None:  # type: ignore
+def test_what_claims_nothing_is_no_claim(ask: Ask, text: str) -> None:
     assert not is_claim(text)
     verdict = ask(text)
     assert (verdict.label, verdict.evidence) == ("not_a_claim", None)
@@ -148,7 +150,7 @@ def test_nothing_cited_is_not_in_evidence(judge: Judge) -> None:
     assert judge.verdict("InTAR is quite fast.", []).label == "not_in_evidence"
 
 
-def test_a_claim_without_a_word_that_tells_still_gets_a_verdict(ask) -> None:  # type: ignore
+def test_a_claim_without_a_word_that_tells_still_gets_a_verdict(ask: Ask) -> None:
     assert 0 <= ask("it is what it is").score <= 1
     assert 0 <= ask("这是 一个 a 结果").score <= 1
 
