@@ -8,8 +8,9 @@ from typing import Any, Self
 
 from assistant import config, quoting, refusal
 from assistant.catalog import Catalog
-from assistant.config import Settings
+from assistant.config import EMBEDDED, Settings
 from assistant.encoder import MODELS, MiniLM, OpenAIEncoder
+from assistant.errors import UsageError
 from assistant.generation import Index, Server
 from assistant.generation import open_index as open_generation
 from assistant.indexer import Indexer, IndexReport, Progress
@@ -39,6 +40,7 @@ class Assistant:
         self._llm_given = llm
         self._lock = RLock()
         self._pipeline: tuple[str, Index, Pipeline] | None = None
+        self._others: dict[str, LLM] = {}
 
     @classmethod
     def open(cls, config_file: Path | None = None, *, settings: Settings | None = None) -> Self:
@@ -68,9 +70,23 @@ class Assistant:
         history: Sequence[Turn] = (),
         filters: Filters = _NO_FILTERS,
         top_k: int | None = None,
+        model: str | None = None,
     ) -> AnswerStream:
-        """The answer to `question`, as a stream that ends in one verified `Answer`."""
-        return self._parts().ask(question, history=history, filters=filters, top_k=top_k)
+        """The answer to `question`, as a stream that ends in one verified `Answer`.
+
+        `model` is one of `models()`, or none for the first of them.
+        """
+        parts = self._parts()
+        if model is not None:
+            parts = parts.answered_by(self._llm_of(model))
+        return parts.ask(question, history=history, filters=filters, top_k=top_k)
+
+    def models(self) -> tuple[str, ...]:
+        """Who can answer, whoever does so unasked first; "embedded" quotes."""
+        # Who answers can be told without a key; a server of one's own names its model when asked.
+        made = self._llm_given or self.__dict__.get("_llm")
+        default = made.model if made else self.settings.answering_model
+        return tuple(dict.fromkeys([default, *self.settings.answer.models, EMBEDDED]))
 
     def search(
         self, question: str, *, filters: Filters = _NO_FILTERS, top_k: int = 10
@@ -190,13 +206,29 @@ class Assistant:
 
     @cached_property
     def _llm(self) -> LLM | None:
-        if self._llm_given or self.settings.mode == "embedded":
+        if self._llm_given or self.settings.mode == EMBEDDED:
             return self._llm_given
+        return self._llm_called(self.settings.answering_model)
+
+    def _llm_of(self, model: str) -> LLM | None:
+        if model == EMBEDDED:
+            return None
+        if model == self.models()[0]:
+            return self._llm
+        if model not in self.settings.answer.models:
+            known = ", ".join(filter(None, self.models()))
+            raise UsageError(
+                f"no model {model!r} here: choose one of {known}, or add it to answer.models"
+            )
+        with self._lock:
+            return self._others.setdefault(model, self._llm_called(model))
+
+    def _llm_called(self, model: str) -> LLM:
         from assistant.llm import OpenAILLM
 
         answer, key = self.settings.answer, self.settings.api_key
         return OpenAILLM(
-            self.settings.answering_model,
+            model,
             base_url=answer.base_url or None,
             api_key=key.get_secret_value() if key else None,
             api_version=answer.api_version or None,

@@ -190,6 +190,9 @@ class Catalog:
         if filters.page is not None:
             conditions.append("paper_id IN (SELECT paper_id FROM sightings WHERE page = ?)")
             values.append(page_named(filters.page, list(self.pages())))
+        if filters.without:
+            conditions.append(f"paper_id NOT {_IN}")
+            values.append(json.dumps(filters.without))
         sql = "SELECT paper_id FROM papers WHERE " + " AND ".join(conditions)
         return {paper_id for (paper_id,) in self._rows(sql, *values)}
 

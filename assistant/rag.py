@@ -1,5 +1,6 @@
 """Question -> condensed, retrieved, answered, cited and verified: the pipeline from end to end."""
 
+import copy
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -92,6 +93,10 @@ class AnswerStream:
                 raise
             yield piece
 
+    def close(self) -> None:
+        """Stop where it is, and let go of the model's reply."""
+        self._steps.close()
+
     def answer(self) -> Answer:
         """The finished answer; what was not yet asked for is done now."""
         for _ in self:
@@ -120,6 +125,12 @@ class Pipeline:
         self._prompts = prompts
         self._receipt = receipt
         self._llm = llm
+
+    def answered_by(self, llm: LLM | None) -> "Pipeline":
+        """The same parts with another model; none for quoted sentences."""
+        other = copy.copy(self)
+        other._llm = llm
+        return other
 
     def ask(
         self,

@@ -188,6 +188,7 @@ def _verdict(sentence: Sentence) -> Record:
     return {
         "verdict": verdict.label,
         "score": _number(verdict.score),
+        "reason": verdict.reason,
         "evidence": _evidence(verdict.evidence),
     }
 

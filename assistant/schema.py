@@ -110,9 +110,12 @@ class Filters:
     until: str | None = None
     year: int | None = None
     page: str | None = None
+    without: tuple[str, ...] = ()
+    """Ids of papers that the reader put aside."""
 
     def __bool__(self) -> bool:
-        return any(value is not None for value in (self.since, self.until, self.year, self.page))
+        given = (self.since, self.until, self.year, self.page)
+        return bool(self.without) or any(value is not None for value in given)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from provider import Provider
 from whole import NOT_HERE, S_LORA, SERVING, data, one_encoder, ready, run  # noqa: F401
 
 from assistant import Assistant, build, config
@@ -232,3 +233,62 @@ def test_an_encoder_given_is_used(ready: Path, tmp_path: Path) -> None:  # noqa:
         assert assistant.search("owls", top_k=1).papers
         with pytest.raises(UsageError, match="is empty"):
             assistant.search(" ")
+
+
+# Who answers
+
+
+def test_without_a_model_quoting_is_all_there_is(small: Assistant) -> None:
+    assert small.models() == ("embedded",)
+
+
+def test_the_model_of_the_settings_comes_first_and_quoting_last(tmp_path: Path) -> None:
+    chosen = settings(
+        data__folder=str(tmp_path), answer__model="one", answer__models="two, three, one"
+    )
+    with Assistant(chosen) as assistant:
+        assert assistant.models() == ("one", "two", "three", "embedded")
+
+
+def test_a_question_chooses_who_answers_it(tmp_path: Path, page: Path) -> None:
+    chosen = settings(data__folder=str(tmp_path / "data"), corpus__paths=str(page))
+    with Assistant(chosen, llm=FakeLLM("It hears 81 percent of owls [1].")) as assistant:
+        assistant.ensure_indexed()
+        question = "How many owls does OwlEar hear?"
+        assert assistant.models() == ("fake", "embedded")
+        assert assistant.ask(question).answer().model == "fake"
+        assert assistant.ask(question, model="fake").answer().model == "fake"
+        assert assistant.ask(question, model="embedded").answer().model == "embedded"
+        with pytest.raises(UsageError, match="no model 'gpt-9' here: choose one of fake, embedded"):
+            assistant.ask(question, model="gpt-9")
+
+
+def test_a_further_model_is_asked_at_the_same_address(tmp_path: Path, page: Path) -> None:
+    with Provider(lambda body: f"{body['model']} says 81 percent of owls [1].") as provider:
+        chosen = settings(
+            data__folder=str(tmp_path / "data"),
+            corpus__paths=str(page),
+            answer__model="one",
+            answer__models=("two",),
+            answer__base_url=provider.url,
+        )
+        with Assistant(chosen) as assistant:
+            assistant.ensure_indexed()
+            answer = assistant.ask("How many owls does OwlEar hear?", model="two").answer()
+    assert answer.model == "two"
+    assert [seen.body["model"] for seen in provider.requests] == ["two"]
+
+
+def test_a_paper_put_aside_is_not_used(whole: Assistant) -> None:
+    first = whole.ask(SERVING).answer()
+    aside = first.citations[0].paper_id
+    again = whole.ask(SERVING, filters=Filters(without=(aside,))).answer()
+    assert aside not in {hit.paper.paper_id for hit in again.papers}
+
+
+def test_a_stream_that_is_closed_says_no_more(whole: Assistant) -> None:
+    stream = whole.ask(SERVING)
+    next(iter(stream))
+    stream.close()
+    with pytest.raises(AssertionError):
+        stream.answer()

@@ -138,6 +138,12 @@ def test_filters_let_through_what_may_be_meant(
     assert catalog.paper_ids(filters) == {f"{number:012}" for number in numbers}
 
 
+def test_papers_put_aside_are_not_found(catalog: Catalog) -> None:
+    every = catalog.paper_ids()
+    aside = sorted(every)[:2]
+    assert catalog.paper_ids(Filters(without=tuple(aside))) == every - set(aside)
+
+
 def test_a_filter_that_makes_no_sense_is_an_error(catalog: Catalog) -> None:
     with pytest.raises(UsageError, match="'soon' is not understood"):
         catalog.paper_ids(Filters(since="soon"))

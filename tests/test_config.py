@@ -148,7 +148,7 @@ def test_a_bad_file_names_itself_the_line_and_what_is_allowed(text: str, message
 
 def test_a_key_in_a_file_is_refused_and_not_repeated() -> None:
     message = fault(write("own.toml", '[answer]\nopenai_api_key = "sk-canary"\n'))
-    assert "keys stand in no file: set OPENAI_API_KEY" in message
+    assert "secrets stand in no file: set OPENAI_API_KEY" in message
     assert "canary" not in message
 
 

@@ -8,8 +8,8 @@
 5  retriever  quoting  verify
 4  readings  generation
 3  corpus catalog chunking encoder store lexical llm prompts citations late question
-2  rows, under the catalog
-1  config records tokens clean sentences words logistic period lookup damage database
+2  rows, under the catalog; feedback restored
+1  config records tokens clean sentences words logistic period lookup damage database marks
 0  schema errors
 """
 
@@ -30,8 +30,8 @@ LAYERS = {
     for layer, names in enumerate(
         (
             "schema errors",
-            "config records tokens clean sentences words logistic period lookup damage database",
-            "rows",
+            "config records tokens clean sentences words logistic period lookup damage database marks",
+            "feedback restored rows",
             "corpus catalog chunking encoder store lexical llm prompts citations late question",
             "readings generation",
             "retriever quoting verify",
@@ -52,7 +52,7 @@ DOORS = {
     "chromadb": {"store"},
     "dotenv": {"config"},
     "fastapi": {"api"},
-    "filelock": {"indexer"},
+    "filelock": {"feedback", "indexer"},
     "gradio": {"ui"},
     "httpx": {"llm", "store"},
     "llama_index": {"chunking", "interop"},

@@ -58,6 +58,7 @@ def test_an_answer_has_the_shape_that_others_rely_on() -> None:
                 "citations": [1],
                 "verdict": "supported",
                 "score": 0.3333,
+                "reason": "",
                 "evidence": EVIDENCE,
             }
         ],
@@ -102,7 +103,13 @@ def test_a_verdict_without_evidence_says_null() -> None:
     assert record == {
         "id": "c",
         "sentences": [
-            {"text": "It.", "verdict": "not_in_evidence", "score": 0.0, "evidence": None}
+            {
+                "text": "It.",
+                "verdict": "not_in_evidence",
+                "score": 0.0,
+                "reason": "",
+                "evidence": None,
+            }
         ],
     }
 

@@ -4,21 +4,20 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from assistant.cli.screen import Screen
-from assistant.schema import Answer, Paper, ScoredPaper, Sentence, Verdict
+from assistant.marks import MARKS, UNMARKED
+from assistant.schema import Answer, Paper, ScoredPaper, Sentence, Verdict, VerdictLabel
 
 if TYPE_CHECKING:
     from assistant.schema import Citation, Sighting
 
-# Words, not colour alone: a mark must survive a pipe, a printer and a colour-blind reader.
-MARKS: Mapping[str, tuple[str, str, str]] = {
-    "supported": ("✓", "supported", "green"),
-    "partial": ("⚠", "only partly in the abstract", "yellow"),
-    "contradicted": ("✗", "contradicted", "bold red"),
-    "not_in_evidence": ("⚠", "not in the abstract", "yellow"),
-    "uncited": ("⚠", "no source given", "yellow"),
-    "not_a_claim": ("·", "no claim", "dim"),
+_STYLES: Mapping[VerdictLabel, str] = {
+    "supported": "green",
+    "partial": "yellow",
+    "contradicted": "bold red",
+    "not_in_evidence": "yellow",
+    "uncited": "yellow",
+    "not_a_claim": "dim",
 }
-_UNMARKED = {"supported", "not_a_claim"}
 _SNIPPET = 240
 
 
@@ -29,7 +28,7 @@ def show_answer(screen: Screen, answer: Answer, *, streamed: bool = False) -> No
     if answer.refusal:
         _show_refusal(screen, answer)
         return
-    marked = [one for one in answer.sentences if one.verdict.label not in _UNMARKED]
+    marked = [one for one in answer.sentences if one.verdict.label not in UNMARKED]
     if marked:
         screen.gap()
     for sentence in marked:
@@ -62,7 +61,7 @@ def show_hits(screen: Screen, hits: Iterable[ScoredPaper], *, whole: bool = Fals
 def show_verdicts(screen: Screen, sentences: Iterable[Sentence], titles: Mapping[str, str]) -> None:
     """Prints each sentence under its verdict, and the span that decided it."""
     for sentence in sentences:
-        sign, words, style = MARKS[sentence.verdict.label]
+        (sign, words), style = MARKS[sentence.verdict.label], _STYLES[sentence.verdict.label]
         screen.put((f"{words}: ", style), sentence.text, first=f"{sign} ")
         _show_evidence(screen, sentence.verdict, titles)
 
@@ -83,12 +82,6 @@ def show_paper(screen: Screen, paper: Paper) -> None:
         screen.put(_seen(sighting), first="  ", rest="    ")
 
 
-def tally(sentences: Iterable[Sentence]) -> str:
-    """How many claims are supported, in words."""
-    labels = [one.verdict.label for one in sentences if one.verdict.label != "not_a_claim"]
-    return f"{labels.count('supported')} of {len(labels)} claims supported"
-
-
 def _show_refusal(screen: Screen, answer: Answer) -> None:
     assert answer.refusal
     if answer.refusal.reason and answer.refusal.reason not in answer.text:
@@ -102,7 +95,7 @@ def _show_refusal(screen: Screen, answer: Answer) -> None:
 
 def _show_mark(screen: Screen, sentence: Sentence) -> None:
     verdict = sentence.verdict
-    sign, words, style = MARKS[verdict.label]
+    (sign, words), style = MARKS[verdict.label], _STYLES[verdict.label]
     screen.put((f"{words}: ", style), f"“{sentence.text}”", first=f"{sign} ")
     if verdict.label == "contradicted" and verdict.evidence:
         screen.put(f"the abstract says “{verdict.evidence.quote}”", first="  ")
@@ -116,7 +109,7 @@ def _show_evidence(screen: Screen, verdict: Verdict, titles: Mapping[str, str]) 
         says = "the abstract says " if verdict.label == "contradicted" else ""
         screen.put(f"{says}“{verdict.evidence.quote}”", first="    ")
         screen.put((f"{titles.get(paper_id, '')} ({paper_id})".lstrip(), "dim"), first="    ")
-    if verdict.reason and verdict.label not in _UNMARKED:
+    if verdict.reason and verdict.label not in UNMARKED:
         screen.put((verdict.reason, "dim"), first="    ")
 
 

@@ -86,7 +86,7 @@ def show_stream(session: Session, stream: "AnswerStream") -> "Answer":
 
 def summary(answer: "Answer") -> str:
     """One line on what made the answer and what it took."""
-    from assistant.cli.answers import tally
+    from assistant.marks import tally
 
     usage, seconds = answer.usage, sum(answer.timings_ms.values()) / 1000
     if total := answer.timings_ms.get("total"):

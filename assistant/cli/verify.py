@@ -44,8 +44,9 @@ def verify(
     FILE holds the text; - reads it from standard input. Shown is what the corpus supports, by
     which paper, and what it does not.
     """
-    from assistant.cli.answers import show_verdicts, tally
+    from assistant.cli.answers import show_verdicts
     from assistant.cli.ask import alone
+    from assistant.marks import tally
     from assistant.records import check_text, fully_supported, verify_record
 
     if file:

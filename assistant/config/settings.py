@@ -66,6 +66,7 @@ class AnswerSettings(Section):
 
     model: str
     default_model: str = Field(min_length=1)
+    models: tuple[str, ...]
     base_url: Url
     api_version: str
     max_tokens: int = Field(ge=1)
@@ -89,11 +90,28 @@ class VerifySettings(Section):
     threshold: Share
 
 
+class ServerSettings(Section):
+    """Where the chat page and the address for programs are, and how much they take on."""
+
+    host: str = Field(min_length=1)
+    port: int = Field(ge=0, le=65535)
+    user: str = Field(min_length=1)
+    open: bool
+    names: tuple[str, ...]
+    concurrent: int = Field(ge=1, le=256)
+    waiting: int = Field(ge=0, le=10_000)
+    upload_mb: int = Field(ge=1, le=1024)
+
+
 class Keys(Section):
     """Secrets; they come from the environment alone."""
 
     openai: SecretStr | None = None
     azure: SecretStr | None = None
+    token: SecretStr | None = None
+    """What a program must send to our own address."""
+    password: SecretStr | None = None
+    """What a person must type before the page."""
 
 
 class Settings(Section):
@@ -107,6 +125,7 @@ class Settings(Section):
     answer: AnswerSettings
     refusal: RefusalSettings
     verify: VerifySettings
+    server: ServerSettings
     keys: Keys = Keys()
     _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)
 

@@ -22,7 +22,11 @@ STANDARD = {
     "OPENAI_API_KEY": ("keys.openai",),
     "AZURE_OPENAI_API_KEY": ("keys.azure",),
     "OPENAI_BASE_URL": ("answer.base_url", "encoder.base_url"),
+    "ASSISTANT_TOKEN": ("keys.token",),
+    "ASSISTANT_PASSWORD": ("keys.password",),
 }
+# Lists of words: one variable holds several, with commas between.
+LISTS = {"answer.models", "server.names"}
 
 
 class Given(NamedTuple):
@@ -96,6 +100,13 @@ def from_file(path: Path) -> dict[str, Given]:
     return given
 
 
+_SECRETS = {
+    "key": "OPENAI_API_KEY",
+    "token": "ASSISTANT_TOKEN",
+    "password": "ASSISTANT_PASSWORD",
+}
+
+
 def _check_section(path: Path, text: str, section: str, table: object) -> None:
     if section not in SECTIONS:
         where = f"{path}:{_line(text, section)}"
@@ -105,8 +116,8 @@ def _check_section(path: Path, text: str, section: str, table: object) -> None:
 
 
 def _check_key(where: str, section: str, key: str) -> str:
-    if key.endswith("api_key"):
-        raise ConfigError(f"{where}: keys stand in no file: set OPENAI_API_KEY in the environment")
+    if variable := _SECRETS.get(key.rpartition("_")[2]):
+        raise ConfigError(f"{where}: secrets stand in no file: set {variable} in the environment")
     if f"{section}.{key}" not in FILE_KEYS:
         known = {name.partition(".")[2] for name in FILE_KEYS if name.startswith(f"{section}.")}
         raise ConfigError(f"{where}: unknown key {key!r} in [{section}]{_known(key, known)}")
@@ -151,7 +162,8 @@ def from_environment(environ: Mapping[str, str], label: str) -> dict[str, Given]
         if environ.get(variable):
             given |= {name: Given(environ[variable], f"{label} {variable}") for name in names}
     for variable in sorted(environ):
-        if variable.startswith(PREFIX) and variable != f"{PREFIX}CONFIG":
+        ours = variable.startswith(PREFIX) and variable not in STANDARD
+        if ours and variable != f"{PREFIX}CONFIG":
             name = _variable(variable, label)
             given[name] = _rooted(name, environ[variable], Path.cwd(), f"{label} {variable}")
     return given
@@ -186,4 +198,6 @@ def _rooted(name: str, value: object, root: Path, source: str) -> Given:
         parts = value.split(os.pathsep) if isinstance(value, str) else value
         if isinstance(parts, list | tuple) and all(isinstance(part, str | Path) for part in parts):
             value = tuple(root / _expanded(Path(part)) for part in parts if str(part))
+    if name in LISTS and isinstance(value, str):
+        value = tuple(part.strip() for part in value.split(",") if part.strip())
     return Given(value, source)
