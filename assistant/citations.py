@@ -9,15 +9,15 @@ from assistant.schema import ScoredPaper, Usage
 
 # [2], [1, 3], [1-3], [^2], 【2】, [Source 2]: how models write what we ask them for.
 # [0, 1] is an interval: sources count from 1.
-_MARK = re.compile(
+MARK = re.compile(
     r"[\[【](?!\s*0\s*[,;–-])\s*(?:(?:sources?|refs?\.?|papers?)\s*)?\^?"
     r"(\d{1,3}(?:\s*[,;–-]\s*\^?\d{1,3})*)\s*(?:†[^\]】]{0,80})?[\]】]",
     re.I,
 )
-_MARKS = re.compile(rf"(?:\s*{_MARK.pattern})+", re.I)
+_MARKS = re.compile(rf"(?:\s*{MARK.pattern})+", re.I)
 # The end of a text that may go on as a mark: marks already there, and the beginning of another.
 _UNFINISHED = re.compile(
-    rf"(?<!\s)(?:\s*{_MARK.pattern})*\s*"
+    rf"(?<!\s)(?:\s*{MARK.pattern})*\s*"
     r"(?:[\[【]\s*(?:[spr][a-z]{0,6}\.?)?[\s\d,;–^-]*(?:†[^\]】]{0,80})?)?\Z",
     re.I,
 )
@@ -80,7 +80,7 @@ def cited_sentences(text: str) -> list[CitedSentence]:
         moved = _AFTER_STOP.sub(_before_stop, item)
         for start, end in sentences.split(moved):
             sentence = moved[start:end]
-            marks = [mark for match in _MARK.finditer(sentence) for mark in [match.group()]]
+            marks = [mark for match in MARK.finditer(sentence) for mark in [match.group()]]
             numbers = [number for mark in marks for number in numbers_in(mark)]
             if plain := _tidy(sentence):
                 found.append(CitedSentence(plain, tuple(dict.fromkeys(numbers))))
@@ -130,7 +130,7 @@ class Renumbering:
             yield self.text(held)
 
     def _renumbered(self, match: re.Match[str]) -> str:
-        numbers = [n for mark in _MARK.finditer(match.group()) for n in numbers_in(mark.group())]
+        numbers = [n for mark in MARK.finditer(match.group()) for n in numbers_in(mark.group())]
         marks = "".join(f"[{number}]" for number in dict.fromkeys(self.cite(numbers)))
         space = match.group()[: len(match.group()) - len(match.group().lstrip())]
         return f"{space}{marks}" if marks else ""

@@ -14,6 +14,8 @@ _MAX_TOKENS = 200
 _LAST = re.compile(r"\b(?:latter|second|last|other)\b", re.I)
 _FIRST = re.compile(r"\b(?:former|first)\b", re.I)
 _LONGEST_TURN = 2_000
+_STEM = 6
+"""So many letters of a word tell that it is the same word, inflected."""
 
 
 def by_model(
@@ -27,10 +29,22 @@ def by_model(
 
 def by_rules(retriever: Retriever, question: str, history: Sequence[Turn], filters: Filters) -> str:
     """The question with the title of the paper that the conversation is about."""
-    if not questions.refers_back(question) or retriever.named_by_title(question):
+    leans = questions.refers_back(question)
+    if not (leans or questions.is_short(question)) or retriever.named_by_title(question):
         return question
     title = _topic(retriever, question, history, filters)
-    return f"{question.rstrip()} (about “{title}”)" if title else question
+    if not title or not (leans or _is_of(retriever, question, title)):
+        return question
+    return f"{question.rstrip()} (about “{title}”)"
+
+
+def _is_of(retriever: Retriever, question: str, title: str) -> bool:
+    """Whether the paper speaks of what a short question asks, and nothing in it is foreign."""
+    words = questions.content_words(question)
+    found = retriever.retrieve(title, 1)
+    paper = f"{found[0].paper.title} {found[0].paper.abstract}".lower() if found else ""
+    spoken_of = not words or any(word[:_STEM] in paper for word in words)
+    return spoken_of and all(retriever.knows(word) for word in words)
 
 
 def _topic(

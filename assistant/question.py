@@ -72,11 +72,14 @@ _ASKED_FOR = re.compile(
 )
 _WORD = re.compile(r"[^\W\d_][\w'-]{3,}")
 _REFERS = re.compile(
-    r"\b(?:it|its|they|them|their|theirs|this|these|those|that one|he|she|ones?|the latter"
-    r"|the former|the same|there|the (?:first|second|third|other|biggest|smallest|largest|last))\b"
+    r"\b(?:it|its|they|them|their|theirs|this|these|those|that|then|he|she|ones?|the latter"
+    r"|the former|the same|there|the (?:first|second|third|other|last)"
+    r"|the (?:biggest|smallest|largest)(?= one|[,?.]|$))\b"
     r"|^(?:and|but|so|also|what about|how about|or)\b",
     re.I,
 )
+_FEW_WORDS = 3
+_HARDLY_ANY = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,4 +150,9 @@ def how_many(question: str) -> int | None:
 
 def refers_back(question: str) -> bool:
     """Whether `question` leans on what was said before it."""
-    return bool(_REFERS.search(question)) or len(content_words(question)) < 3
+    return bool(_REFERS.search(question)) or len(question.split()) <= _HARDLY_ANY
+
+
+def is_short(question: str) -> bool:
+    """Whether `question` says so little that it may lean on what was said before it."""
+    return len(content_words(question)) < _FEW_WORDS

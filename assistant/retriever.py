@@ -91,6 +91,10 @@ class Retriever:
         ranked = tuple(replace(hit, rank=rank) for rank, hit in enumerate(hits[:top_k], 1))
         return Ranking(question, asked, ranked, read, cover)
 
+    def knows(self, word: str) -> bool:
+        """Whether any paper has the word, in whatever form."""
+        return bool(self._index.lexical.search(word, 1))
+
     def named(self, question: str) -> dict[str, str]:
         """The paper at home under each name that `question` gives, where there is just one."""
         homes = {name: self._home(name) for name in names(question)}

@@ -26,6 +26,22 @@ def test_a_question_that_stands_alone_is_left_as_it_is(corpus: Corpus) -> None:
     assert ask(corpus, question, OWL_TURN) == question
 
 
+@pytest.mark.parametrize(
+    "question", ["Who won the world cup?", "How do I bake bread?", "What is the capital of France?"]
+)
+def test_a_short_question_about_something_else_is_left_as_it_is(
+    corpus: Corpus, question: str
+) -> None:
+    assert ask(corpus, question, OWL_TURN) == question
+
+
+@pytest.mark.parametrize("question", ["Which calls?", "Why?", "How are calls detected?"])
+def test_a_short_question_of_what_the_paper_speaks_of_is_about_it(
+    corpus: Corpus, question: str
+) -> None:
+    assert ask(corpus, question, OWL_TURN) == about(question, OWLS)
+
+
 def test_a_question_that_names_its_paper_is_left_as_it_is(corpus: Corpus) -> None:
     assert ask(corpus, "And is TideFormer fast?", OWL_TURN) == "And is TideFormer fast?"
 
