@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from threading import RLock
+from threading import Lock, RLock
 from typing import Any, Self
 
 from assistant import config, quoting, refusal
@@ -39,6 +39,7 @@ class Assistant:
         self._encoder_given = encoder
         self._llm_given = llm
         self._lock = RLock()
+        self._indexing = Lock()
         self._pipeline: tuple[str, Index, Pipeline] | None = None
         self._others: dict[str, LLM] = {}
 
@@ -111,7 +112,8 @@ class Assistant:
         """Take in pages, those of the configured corpus if none are named."""
         # What was asked to be left out must not be indexed again from another name.
         wanted = list(paths) if paths else list(self.settings.corpus.paths)
-        with self._lock:
+        # Questions go on while this runs: they read the generation that is there.
+        with self._indexing:
             return self._indexer().index(wanted, progress or _quiet, rebuild=rebuild, prune=prune)
 
     def ensure_indexed(self, progress: Progress | None = None) -> IndexReport | None:

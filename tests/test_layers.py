@@ -1,14 +1,15 @@
 """The house: imports point down, each heavy library has its door, and no module grows too long.
 
-10 cli
-9  api
-8  build  ui  interop
+11 cli
+10 api
+9  ui
+8  build  interop
 7  rag  indexer
 6  refusal  selection  condense  answering  grounding
-5  retriever  quoting  verify
-4  readings  generation
+5  retriever  quoting  verify  opening
+4  readings  generation  contents
 3  corpus catalog chunking encoder store lexical llm prompts citations late question
-2  rows, under the catalog; export feedback restored
+2  rows, under the catalog; export feedback restored titles
 1  config records tokens clean sentences words logistic period lookup damage database marks
 0  schema errors
 """
@@ -32,13 +33,14 @@ LAYERS = {
             "schema errors",
             "config records tokens clean sentences words logistic period lookup damage database"
             " marks",
-            "export feedback restored rows",
+            "export feedback restored rows titles",
             "corpus catalog chunking encoder store lexical llm prompts citations late question",
-            "readings generation",
-            "retriever quoting verify",
+            "readings generation contents",
+            "retriever quoting verify opening",
             "refusal selection condense answering grounding",
             "rag indexer",
-            "build ui interop",
+            "build interop",
+            "ui",
             "api",
             "cli",
             # The root hands Assistant on, `python -m assistant` the command; nobody imports them.
@@ -52,7 +54,7 @@ DOORS = {
     "bibtexparser": {"corpus", "export"},
     "chromadb": {"store"},
     "dotenv": {"config"},
-    "fastapi": {"api"},
+    "fastapi": {"api", "ui"},
     "filelock": {"feedback", "indexer"},
     "gradio": {"ui"},
     "httpx": {"llm", "store"},

@@ -1,0 +1,154 @@
+"""The page with a model behind it: what it writes is verified, and its server may fail."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser import QUESTION, Readers, Visit, chromium, readers, serving  # noqa: F401
+from provider import Exchange, Provider, fails, resets, says
+from whole import SERVING, ready  # noqa: F401
+
+STORES = "S-LoRA stores all adapters in the main memory [1]."
+WRONG = "S-LoRA can improve the throughput by up to 9 times [1]."
+NOWHERE = "The moon is made of green cheese [1]."
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Provider]:
+    with Provider() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="module")
+def address(ready: Path, server: Provider) -> Iterator[str]:  # noqa: F811
+    flags = {
+        "answer__base_url": server.url,
+        "answer__model": "test-model",
+        "answer__models": ("other-model",),
+        "answer__max_retries": 0,
+        "answer__timeout_s": 20.0,
+    }
+    with serving(ready, **flags) as url:
+        yield url
+
+
+@pytest.fixture
+def visit(readers: Readers, address: str) -> Visit:  # noqa: F811
+    return readers.visit(address)
+
+
+def slowly(exchange: Exchange) -> None:
+    """A reply of many pieces, each after a while."""
+    exchange.head(kind="text/event-stream")
+    for number in range(100):
+        delta = {"role": "assistant", "content": f"word{number} "}
+        exchange.event({"id": "c", "choices": [{"index": 0, "delta": delta}]})
+        if not exchange.wait(0.1):
+            return
+
+
+def test_the_status_line_names_the_model_and_its_server(visit: Visit, server: Provider) -> None:
+    visit.page.get_by_text(f"answers are written by test-model at {server.url}").wait_for()
+
+
+def test_a_sentence_that_is_not_supported_is_marked_with_the_reason_in_words(
+    visit: Visit, server: Provider
+) -> None:
+    server.enqueue(says(f"{STORES} {WRONG} {NOWHERE}"))
+    visit.ask(SERVING)
+    doubts = visit.last(".doubt").all_inner_texts()
+    assert len(doubts) == 2
+    assert "✗ Contradicted" in doubts[0]
+    assert "4 times" in doubts[0]
+    assert "⚠ Not in the abstract" in doubts[1]
+    assert "1 of 3 claims supported · test-model" in visit.last(".summary").inner_text()
+    assert visit.grave() == []
+
+
+def test_text_streams_and_can_be_stopped_and_what_came_is_said_to_be_partial(
+    visit: Visit, server: Provider
+) -> None:
+    server.enqueue(slowly)
+    visit.page.locator(QUESTION).fill(SERVING)
+    visit.page.locator(QUESTION).press("Enter")
+    visit.page.locator("#live .turn[aria-busy=true]").get_by_text("word3").wait_for()
+    early = visit.page.locator("#live .streaming").inner_text()
+    visit.page.get_by_role("button", name="Stop").click()
+    visit.turns(1)
+    shown = visit.last(".answer").inner_text()
+    assert shown.startswith("word0 word1")
+    assert len(shown) >= len(early)
+    assert "Stopped here: this answer is partial, and not verified." in shown
+    server.enqueue(says(STORES))
+    visit.last('[data-act="retry"]').first.click()
+    visit.page.wait_for_selector("#transcript .sentence.supported")
+
+
+def test_a_long_wait_is_counted(visit: Visit, server: Provider) -> None:
+    def late(exchange: Exchange) -> None:
+        exchange.wait(4.5)
+        says(STORES)(exchange)
+
+    server.enqueue(late)
+    visit.page.locator(QUESTION).fill(SERVING)
+    visit.page.locator(QUESTION).press("Enter")
+    visit.page.get_by_text("Looking through the abstracts · 3 s").wait_for()
+    visit.turns(1)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "cure"),
+    [
+        (fails(401), "key"),
+        (fails(429), "ask again later"),
+        (fails(500), "later"),
+        (resets(), "start the server"),
+    ],
+    ids=["wrong key", "rate limit", "server's fault", "lost connection"],
+)
+def test_a_server_that_fails_is_said_with_what_to_do_and_quotes_are_offered(
+    visit: Visit, server: Provider, behaviour: object, cure: str
+) -> None:
+    server.enqueue(behaviour)  # type: ignore[arg-type]
+    visit.ask(SERVING)
+    trouble = visit.last(".trouble").inner_text()
+    assert server.host in trouble
+    assert cure in trouble
+    visit.page.get_by_text("Answer with quotes instead").click()
+    visit.page.wait_for_selector("#transcript .sentence.supported")
+    assert "quoted, no model" in visit.last(".summary").inner_text()
+
+
+def test_the_reader_chooses_among_the_models(visit: Visit, server: Provider) -> None:
+    visit.page.get_by_text("Limits", exact=True).click()
+    visit.page.get_by_label("Answered by").click()
+    visit.page.get_by_role("option", name="other-model").click()
+    server.enqueue(says(STORES))
+    visit.ask(SERVING)
+    assert server.questions[-1].body["model"] == "other-model"
+    assert "other-model" in visit.last(".summary").inner_text()
+
+
+def test_markup_in_a_reply_is_shown_and_not_run(visit: Visit, server: Provider) -> None:
+    server.enqueue(
+        says(
+            f"{STORES} <img src=http://foreign.example/x onerror='window.hit=1'> ![a](http://foreign.example/y)"
+        )
+    )
+    visit.ask(SERVING)
+    assert "<img src=" in visit.last(".answer").inner_text()
+    time.sleep(0.2)
+    assert visit.page.evaluate("window.hit") is None
+
+
+def test_a_lost_connection_is_said_and_what_was_typed_stays(
+    readers: Readers,  # noqa: F811
+    ready: Path,  # noqa: F811
+) -> None:
+    with serving(ready) as address:
+        visit = readers.visit(address)
+        visit.page.locator(QUESTION).fill("a long question")
+    visit.page.evaluate("window.dispatchEvent(new Event('offline'))")
+    visit.page.get_by_text("The connection is lost.").wait_for()
+    assert visit.page.locator(QUESTION).input_value() == "a long question"
