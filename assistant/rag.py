@@ -36,7 +36,6 @@ from assistant.verify import Judge, is_claim
 
 EMBEDDED = "embedded"
 _READ = 12
-_NEAREST = 3
 _SEARCHED_FOR_CLAIM = 3
 _NO_FILTERS = Filters()
 _LONGEST_CLAIM = 5_000
@@ -176,13 +175,14 @@ class Pipeline:
         standalone, spent = self._standalone(question, history, filters)
         clock.lap("condense")
         ranking = self._retriever.rank(standalone, max(top_k, _READ), filters)
-        homes = list(self._retriever.named(standalone).values())
+        named = self._retriever.named(standalone)
+        homes = list(named.values())
         clock.lap("retrieve")
-        declined = self._declined(ranking, homes)
+        declined = self._declined(ranking, named)
         draft = Draft("", (), (), ranking.papers[:top_k])
         if declined is None:
             draft = yield from clock.timed(self._steps(ranking, question, homes, top_k))
-            declined = _refusal(ranking, homes) if draft.refused else None
+            declined = refusal.made(ranking, homes) if draft.refused else None
         clock.lap("answer")
         if declined:
             yield declined.reason
@@ -212,11 +212,12 @@ class Pipeline:
             return condense.by_rules(self._retriever, question, history, filters), Usage()
         return condense.by_model(self._llm, self._prompts, question, history)
 
-    def _declined(self, ranking: Ranking, homes: Sequence[str]) -> Refusal | None:
+    def _declined(self, ranking: Ranking, named: Mapping[str, str]) -> Refusal | None:
         """Below the floor nothing is written, and no model asked."""
-        # A question of hidden characters alone has no pieces to look for.
-        if not ranking.papers or not len(ranking.query.weights):
-            return Refusal("not_in_corpus", "No paper of the corpus has anything to do with this.")
+        # A model knows other words for a name; quoted sentences must have the name itself.
+        if declined := refusal.by_name(ranking, named if self._llm is None else {}):
+            return declined
+        homes = list(named.values())
         best = ranking.passages[ranking.papers[0].paper.paper_id]
         found = quotes(self._models.quoting, ranking.question, ranking.query, best)
         row = refusal.features(ranking, found)
@@ -225,7 +226,7 @@ class Pipeline:
         if selection.wants_several(ranking.question, homes):
             # The best paper alone need not cover what is asked of several.
             floor *= _FLOOR_OF_SEVERAL
-        return _refusal(ranking, homes) if probability < floor else None
+        return refusal.made(ranking, homes) if probability < floor else None
 
     def _steps(self, ranking: Ranking, question: str, homes: Sequence[str], top_k: int) -> Steps:
         if self._llm is None:
@@ -255,11 +256,6 @@ class Pipeline:
 _NO_CLAIM = Verdict("not_a_claim", 0.0)
 _NOTHING_NEAR = Verdict("not_in_evidence", 0.0, None, "the corpus holds nothing near it")
 _FLOOR_OF_SEVERAL = 0.5
-_REASONS = {
-    "not_in_corpus": "No paper of the corpus answers this.",
-    "not_stated": "The paper is here, but its abstract does not say: {title}.",
-    "false_premise": "The question takes for granted what the abstract does not say: {title}.",
-}
 
 
 def _checked(question: str) -> str:
@@ -298,12 +294,6 @@ def claims_of(text: str) -> list[str]:
             f"a sentence of the text is longer than {_LONGEST_CLAIM:,} characters: break it up"
         )
     return [sentence for sentence in found if sentence] or [text.strip()]
-
-
-def _refusal(ranking: Ranking, homes: Sequence[str]) -> Refusal:
-    kind = refusal.kind_of(ranking, homes)
-    title = ranking.papers[0].paper.title
-    return Refusal(kind, _REASONS[kind].format(title=title), ranking.papers[:_NEAREST])
 
 
 def _fitting(papers: Sequence[ScoredPaper], budget: int, model: str) -> Sequence[ScoredPaper]:

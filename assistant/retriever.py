@@ -15,7 +15,7 @@ from assistant.generation import Index
 from assistant.late import Passage, Query, coverage, query, query_of
 from assistant.question import names
 from assistant.readings import Readings, states_of
-from assistant.schema import Encoder, Filters, ReadingEncoder, Reason, ScoredPaper, Vectors
+from assistant.schema import Encoder, Filters, Paper, ReadingEncoder, Reason, ScoredPaper, Vectors
 
 READ_TOGETHER = 30
 """So many of the fused candidates are read piece by piece."""
@@ -24,6 +24,7 @@ _CHUNKS_A_PAPER = 3
 _LATE_WEIGHT = 2.0
 _LOWEST = -1.5
 _NAMESAKES = 10
+_NO_LETTER = re.compile(r"[\W_]+")
 _BY_NAME = re.compile(r"\s*:")
 
 
@@ -38,6 +39,8 @@ class Ranking:
     """The sentences of each paper, by paper id."""
     coverages: Mapping[str, float]
     """How much of the question each paper's pieces cover, by paper id."""
+    foreign: tuple[str, ...] = ()
+    """Names in the question that no paper of the corpus has."""
 
 
 class Retriever:
@@ -89,11 +92,18 @@ class Retriever:
         ]
         hits.sort(key=lambda hit: (-hit.score, hit.paper.paper_id))
         ranked = tuple(replace(hit, rank=rank) for rank, hit in enumerate(hits[:top_k], 1))
-        return Ranking(question, asked, ranked, read, cover)
+        foreign = tuple(name for name in names(question) if not self._has(name))
+        return Ranking(question, asked, ranked, read, cover, foreign)
 
     def knows(self, word: str) -> bool:
         """Whether any paper has the word, in whatever form."""
         return bool(self._index.lexical.search(word, 1))
+
+    def _has(self, name: str) -> bool:
+        """Whether any paper has the whole name, however it is hyphenated."""
+        hits = self._index.lexical.search(name, _NAMESAKES)
+        papers = self._catalog.papers([hit.paper_id for hit in hits])
+        return any(has_name(paper, name) for paper in papers)
 
     def named(self, question: str) -> dict[str, str]:
         """The paper at home under each name that `question` gives, where there is just one."""
@@ -159,6 +169,19 @@ class Retriever:
         for hit in chunks:
             best.setdefault(hit.paper_id, hit.score)
         return dict(list(best.items())[: self._candidates])
+
+
+def has_name(paper: Paper, name: str) -> bool:
+    """Whether the paper has the name, however it is hyphenated, of one or of many.
+
+    >>> has_name(Paper("id", "LSTM nets", "Tried on CIFAR-10."), "CIFAR10")
+    True
+    """
+    return _letters(name).removesuffix("s") in _letters(f"{paper.title} {paper.abstract}")
+
+
+def _letters(text: str) -> str:
+    return _NO_LETTER.sub("", text.casefold())
 
 
 def _fused(

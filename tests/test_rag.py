@@ -147,7 +147,7 @@ def test_the_floor_is_half_as_high_where_several_papers_are_asked_for(corpus: Co
         strict = pipeline(corpus, stated_floor=float(probability) * factor)
         assert strict.ask(question).answer().refused == declined
     alone = pipeline(corpus, stated_floor=float(probability) * 1.5)
-    assert alone._declined(ranking, []) is not None
+    assert alone._declined(ranking, {}) is not None
 
 
 def test_a_model_answers_from_the_papers_found(corpus: Corpus) -> None:

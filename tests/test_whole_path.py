@@ -92,7 +92,7 @@ def check_answer(record: dict[str, Any], papers: dict[str, Paper]) -> None:
     assert record["answer"]
     abstracts = {id_: paper.abstract for id_, paper in papers.items()}
     for sentence in record["sentences"]:
-        assert set(sentence) == {"text", "citations", "verdict", "score", "evidence"}
+        assert set(sentence) == {"text", "citations", "verdict", "score", "reason", "evidence"}
         check_sentence(sentence, abstracts)
     check_citations(record, papers)
     for hit in record["papers"]:
@@ -290,7 +290,7 @@ def test_a_claim_is_held_against_its_own_sources(cli: Commands) -> None:
     assert (ran.code, ran.json["id"]) == (0, "c")
     first, second, question = ran.json["sentences"]
     for sentence in ran.json["sentences"]:
-        assert set(sentence) == {"text", "verdict", "score", "evidence"}
+        assert set(sentence) == {"text", "verdict", "score", "reason", "evidence"}
         check_sentence(sentence, {"source-1": SOURCE["abstract"]})
     assert (first["verdict"], question["verdict"]) == ("supported", "not_a_claim")
     assert second["verdict"] == "contradicted"
