@@ -2,6 +2,7 @@
 
 import re
 from calendar import monthrange
+from collections.abc import Iterable
 from datetime import date as Day  # noqa: N812
 from typing import NamedTuple
 
@@ -34,6 +35,32 @@ def period(date: str) -> Period:
             f"the date {date!r} is not understood: write 2021, 2021-03 or 2021-03-12"
         ) from error
     return Period(first.isoformat(), last.isoformat())
+
+
+def filters(
+    since: str | None = None,
+    until: str | None = None,
+    year: int | None = None,
+    page: str | None = None,
+    without: Iterable[str] = (),
+    *,
+    mark: str = "",
+) -> Filters:
+    """The filters asked for, or an error where no paper could ever pass them.
+
+    `mark` stands before each name in that error: "--" where they are options.
+    """
+    first = _end(f"{mark}since", since, ALWAYS).first
+    if first > _end(f"{mark}until", until, ALWAYS).last:
+        raise UsageError(f"{mark}since {since} is after {mark}until {until}: swap them")
+    return Filters(since=since, until=until, year=year, page=page, without=tuple(without))
+
+
+def _end(name: str, date: str | None, otherwise: Period) -> Period:
+    try:
+        return otherwise if date is None else period(date)
+    except UsageError:
+        raise UsageError(f"{name} {date!r} is no date: write 2021, 2021-03 or 2021-03-12") from None
 
 
 def asked(filters: Filters) -> Period | None:

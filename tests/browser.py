@@ -12,11 +12,10 @@ from urllib.parse import urlsplit
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
-from fastapi import FastAPI
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from assistant import Assistant, config
-from assistant.ui import mount
+from assistant.api import create_app
 
 # Debian's own; the command `chromium` is a script around it.
 CHROMIUM = Path("/usr/lib/chromium/chromium")
@@ -41,9 +40,7 @@ def serving(data: Path, **flags: Any) -> Iterator[str]:
     named = {name.replace("__", "."): value for name, value in flags.items()}
     settings = config.load(flags={"data.folder": str(data), **named}, environ={})
     with Assistant(settings) as assistant:
-        server = uvicorn.Server(
-            uvicorn.Config(mount(FastAPI(), assistant), port=0, log_level="error")
-        )
+        server = uvicorn.Server(uvicorn.Config(create_app(assistant), port=0, log_level="error"))
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
@@ -71,8 +68,14 @@ class Visit:
         context.on("request", lambda request: self.requests.append(request.url))
         self.page: Page = context.new_page()
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("console", self._heard)
         self.page.goto(address)
         self.page.wait_for_selector("#transcript .opening, #transcript .turn")
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        # A policy that forbids something says so here and nowhere else.
+        if "Content Security Policy" in message.text:
+            self.faults.append(message.text)
 
     def ask(self, question: str) -> None:
         """Types a question and waits for its whole answer."""

@@ -73,6 +73,10 @@ class Stream:
 
     def __init__(self, finished: Answer, pieces: Sequence[str | BaseException]) -> None:
         self._finished, self._pieces = finished, pieces
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
 
     def __iter__(self) -> Iterator[str]:
         for piece in self._pieces:
@@ -135,6 +139,9 @@ class StubCatalog:
     def count(self) -> int:
         return self.holds
 
+    def meta(self, key: str) -> str | None:
+        return "1" if self.holds else None
+
     def check(self) -> None:
         """It is whole."""
 
@@ -164,6 +171,9 @@ class StubAssistant:
 
     def __exit__(self, *_: object) -> None:
         self.closed += 1
+
+    def models(self) -> tuple[str, ...]:
+        return ("embedded",)
 
     def ask(self, question: str, **options: Any) -> Stream:
         self.asked.append({"question": question, **options})

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import Abort, TyperException
 
-from assistant.cli import ask, chat, config, doctor, index, search, verify
+from assistant.cli import ask, chat, config, doctor, index, mcp, search, serve, verify
 from assistant.cli.options import ConfigFile, Quiet, Verbose
 from assistant.cli.session import Shared
 from assistant.errors import AssistantError
@@ -75,7 +75,7 @@ def root(
     context.obj = Shared(file, verbose, quiet)
 
 
-for group in (index, ask, chat, search, verify, doctor, config):
+for group in (index, ask, chat, search, verify, serve, doctor, config, mcp):
     group.register(app)
 
 

@@ -1,17 +1,12 @@
 """The options that commands share, each named, worded and checked once."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from assistant.errors import UsageError
-
 if TYPE_CHECKING:
     from assistant.schema import Filters
-
-_DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
 
 Words = Annotated[
     list[str] | None,
@@ -52,12 +47,6 @@ Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but resu
 
 def filters(since: str | None, until: str | None, year: int | None, page: str | None) -> "Filters":
     """The filters asked for, or an error where no paper could ever pass them."""
-    from assistant.schema import Filters
+    from assistant import period
 
-    for name, date in (("--since", since), ("--until", until)):
-        if date is not None and not _DATE.fullmatch(date):
-            raise UsageError(f"{name} {date!r} is no date: write 2021, 2021-03 or 2021-03-12")
-    # "~" sorts after every digit: 2021 as an end is the end of 2021.
-    if since and until and since > f"{until}~":
-        raise UsageError(f"--since {since} is after --until {until}: swap them")
-    return Filters(since=since, until=until, year=year, page=page)
+    return period.filters(since, until, year, page, mark="--")

@@ -1,0 +1,29 @@
+"""What every route has, and the blocking work that routes hand in."""
+
+from collections.abc import Generator
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from assistant.api.turns import Turns
+from assistant.api.wrong import Journal
+from assistant.schema import Answer
+
+if TYPE_CHECKING:
+    from assistant.build import Assistant
+
+
+class Served(NamedTuple):
+    """An assistant at its address."""
+
+    assistant: "Assistant"
+    turns: Turns
+    journal: Journal
+
+
+def answering(
+    assistant: "Assistant", question: str, **options: Any
+) -> Generator[str | Answer, None, None]:
+    """The pieces of an answer's text, and then the answer."""
+    with closing(assistant.ask(question, **options)) as stream:
+        yield from stream
+        yield stream.answer()
