@@ -18,8 +18,8 @@ install: .venv/.installed ## Make .venv with the `assistant` script and what the
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-chat: install ## Talk with the corpus in the terminal
-	@$(BIN)/assistant chat
+chat: install ## Open the chat page
+	@$(BIN)/assistant serve --open-browser
 
 ask: install ## Ask one question: make ask Q="How does S-LoRA serve thousands of adapters?"
 	@$(BIN)/assistant ask -- "$$Q"

@@ -130,6 +130,9 @@ class StubCatalog:
             raise UsageError(f"no paper {paper_id!r}: did you mean {PAPER.paper_id}?")
         return PAPER
 
+    def some_papers(self, limit: int, offset: int) -> list[Paper]:
+        return [PAPER][offset : offset + limit]
+
     def papers(self, ids: Sequence[str] | None = None) -> list[Paper]:
         return [PAPER] if ids is None or PAPER.paper_id in ids else []
 

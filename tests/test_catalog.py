@@ -138,6 +138,12 @@ def test_filters_let_through_what_may_be_meant(
     assert catalog.paper_ids(filters) == {f"{number:012}" for number in numbers}
 
 
+def test_a_part_of_the_papers_comes_in_the_order_of_all(catalog: Catalog) -> None:
+    every = catalog.papers()
+    assert catalog.some_papers(2, 1) == every[1:3]
+    assert catalog.some_papers(5, len(every)) == []
+
+
 def test_papers_put_aside_are_not_found(catalog: Catalog) -> None:
     every = catalog.paper_ids()
     aside = sorted(every)[:2]

@@ -125,9 +125,8 @@ def _add_papers(router: APIRouter, served: Served) -> None:
 
     @router.get("/papers", summary="All papers, by title")
     def papers(limit: Limit = 50, offset: Offset = 0) -> Response:
-        found = assistant.catalog.papers()
-        shown = [_listed(paper) for paper in found[offset : offset + limit]]
-        page = {"total": len(found), "limit": limit, "offset": offset}
+        shown = [_listed(paper) for paper in assistant.catalog.some_papers(limit, offset)]
+        page = {"total": assistant.catalog.count(), "limit": limit, "offset": offset}
         return as_json({**page, "papers": shown})
 
     @router.get("/papers/{paper_id}", summary="One paper", responses={404: {"model": Failure}})

@@ -1,7 +1,6 @@
 """The chat page: an assistant -> a Gradio page in an ASGI app."""
 
 import os
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 # Gradio reads these when it is imported. Nothing may leave the machine; and what it would count
@@ -22,17 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["mount"]
 
 
-def mount(
-    app: "FastAPI", assistant: "Assistant", *, auth: Callable[[str, str], bool] | None = None
-) -> "FastAPI":
-    """The app with the page at /; with `auth` a person signs in first."""
+def mount(app: "FastAPI", assistant: "Assistant") -> "FastAPI":
+    """The app with the page at /; who may see it is the app's to say."""
     settings = assistant.settings.server
     mounted: FastAPI = gr.mount_gradio_app(
         app,
         page(assistant),
         path="/",
         server_name=settings.host,
-        auth=auth,
         footer_links=[],
         run_history=False,
         allowed_paths=[],
