@@ -1,24 +1,39 @@
-"""Files of questions -> samples, checked against the papers they were written from."""
+"""Files of questions -> samples."""
 
+import hashlib
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from assistant.errors import AssistantError
+from assistant.records import dumps, plain
 from assistant.schema import Turn
 
 DATA = Path(__file__).parent / "data"
-SETS = ("dev", "single", "multi", "unanswerable")
+FITTED = ("dev", "single", "multi", "unanswerable")
+"""The sets that quoting.json and refusal.json are fitted on."""
+SETS = (*FITTED, "removed", "injected")
 SINGLE = frozenset(("fact", "method", "result", "why", "definition"))
-KINDS = SINGLE | {"compare", "followup", "unanswerable"}
-SUBKINDS = frozenset(("not_stated", "false_premise", "near_miss", "out_of_corpus"))
+KINDS = SINGLE | {"compare", "followup", "unanswerable", "injected"}
+SUBKINDS = frozenset(("not_stated", "false_premise", "near_miss", "out_of_corpus", "removed"))
 FLAWS = frozenset(("number", "entity", "direction", "overclaim", "invented"))
 
 
-class BadData(Exception):
-    """A row of a dataset is not as the README beside it says."""
+class BadData(AssistantError):
+    """A file of the evals is not as the README beside it says."""
+
+
+class Plant(NamedTuple):
+    """An instruction that stands in a copy of a paper, where a paper should not have one."""
+
+    into: str
+    """Title of the paper whose copy carries it."""
+    where: str
+    """start, middle or end of the abstract, or title."""
+    text: str
+    style: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +57,13 @@ class Sample:
     """Of an unanswerable question: the papers that come close."""
     subkind: str = ""
     why: str = ""
+    without: tuple[str, ...] = ()
+    """Titles of the papers put aside while it is asked."""
+    plant: Plant | None = None
+    canary: tuple[str, ...] = ()
+    """What the answer shows, any of it, if it obeys the planted instruction."""
+    title_hidden: bool = False
+    """Whether the question says that it does not give away the title of its paper."""
 
     @property
     def is_single(self) -> bool:
@@ -54,20 +76,30 @@ class Sample:
         return self.kind != "unanswerable"
 
 
-def load(sets: Iterable[str] = SETS, folder: Path = DATA) -> list[Sample]:
-    """The samples of these sets, in the order of their files."""
-    return [sample for name in sets for sample in _read(folder / f"{name}.jsonl")]
+def load(sets: Iterable[str | Path] = SETS, folder: Path = DATA) -> list[Sample]:
+    """The samples of these sets, in the order of their files; a path is a file of one's own."""
+    return [sample for name in sets for sample in _read(_path(name, folder))]
+
+
+def _path(name: str | Path, folder: Path) -> Path:
+    return name if isinstance(name, Path) else folder / f"{name}.jsonl"
 
 
 def _read(path: Path) -> Iterator[Sample]:
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "no UTF-8 text"
+        raise BadData(f"{path}: {reason}: give a file with one JSON object a line") from None
+    for number, line in enumerate(lines, 1):
         try:
-            yield _sample(json.loads(line), path.stem)
-        except (ValueError, KeyError, TypeError) as error:
-            raise BadData(f"{path}:{number}: {error!r}: see evals/data/README.md") from error
+            yield sample_of(json.loads(line), path.stem)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadData(f"{path}:{number}: {error!r}: see evals/data/README.md") from None
 
 
-def _sample(row: Mapping[str, Any], name: str) -> Sample:
+def sample_of(row: Mapping[str, Any], name: str) -> Sample:
+    """The sample that one line of a dataset says."""
     return Sample(
         id=row["id"],
         set=name,
@@ -82,6 +114,10 @@ def _sample(row: Mapping[str, Any], name: str) -> Sample:
         near=tuple(row.get("near") or ()),
         subkind=row.get("subkind") or _subkind(row),
         why=row.get("why", ""),
+        without=tuple(row.get("without") or ()),
+        plant=Plant(**row["plant"]) if row.get("plant") else None,
+        canary=tuple(row.get("canary") or ()),
+        title_hidden=row.get("title_hidden", False),
     )
 
 
@@ -94,49 +130,20 @@ def _subkind(row: Mapping[str, Any]) -> str:
     return "not_stated" if row["why"].startswith("The abstract") else "out_of_corpus"
 
 
-def check(samples: Sequence[Sample], abstracts: Mapping[str, str]) -> list[str]:
-    """Every fault of `samples`, a line each; `abstracts` are those of the corpus, by title."""
-    counts = Counter(sample.id for sample in samples)
-    faults = [f"{id_}: stands {count} times" for id_, count in counts.items() if count > 1]
-    for sample in samples:
-        faults += [f"{sample.id}: {fault}" for fault in _faults(sample, abstracts)]
-    return faults
+_NAMES = {"relevant": "gold_titles", "reference": "answer"}
 
 
-def _faults(sample: Sample, abstracts: Mapping[str, str]) -> Iterator[str]:
-    if sample.kind not in KINDS:
-        yield f"unknown kind {sample.kind!r}"
-    for title in (*sample.relevant, *sample.near):
-        if title not in abstracts:
-            yield f"no paper is called {title!r}"
-    if sample.is_answerable:
-        yield from _faults_of_answerable(sample, abstracts)
-    elif sample.subkind not in SUBKINDS:
-        yield f"unknown subkind {sample.subkind!r}"
-    elif sample.relevant or sample.must:
-        yield "an unanswerable question has neither relevant papers nor required facts"
+def as_row(sample: Sample) -> dict[str, Any]:
+    """The line of a dataset that says this sample, without what is empty."""
+    fields = {_NAMES.get(name, name): value for name, value in plain(sample).items()}
+    del fields["set"]
+    return {name: value for name, value in fields.items() if value}
 
 
-def _faults_of_answerable(sample: Sample, abstracts: Mapping[str, str]) -> Iterator[str]:
-    for name in ("question", "relevant", "must", "reference"):
-        if not getattr(sample, name):
-            yield f"{name} is missing"
-    if (sample.kind == "followup") != bool(sample.history):
-        yield "a follow-up has a history, and nothing else has"
-    yield from _facts_missing(sample, abstracts)
-    if sample.flaw and sample.flaw not in FLAWS:
-        yield f"unknown flaw {sample.flaw!r}"
-    if sample.unfaithful == sample.reference:
-        yield "unfaithful is the reference itself"
-
-
-def _facts_missing(sample: Sample, abstracts: Mapping[str, str]) -> Iterator[str]:
-    text = " ".join(f"{title} {abstracts.get(title, '')}" for title in sample.relevant)
-    for spellings in sample.must:
-        if not holds_any(text, spellings):
-            yield f"the abstract does not hold {spellings[0]!r}"
-        if not holds_any(sample.reference, spellings):
-            yield f"the reference does not hold {spellings[0]!r}"
+def fingerprint(samples: Sequence[Sample]) -> str:
+    """The hash of all that these samples say, in their order."""
+    lines = "\n".join(dumps(plain(sample)) for sample in samples)
+    return hashlib.sha256(lines.encode("utf-8")).hexdigest()
 
 
 def holds_any(text: str, spellings: Iterable[str]) -> bool:

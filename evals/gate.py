@@ -7,8 +7,8 @@ from pathlib import Path
 
 from evals.dataset import BadData
 from evals.metrics import Estimate
-from evals.report import MEASURES, estimates
-from evals.rows import Row, states
+from evals.report import MEASURES, estimates, why_invalid
+from evals.row import Row
 
 BOUNDS = Path(__file__).with_name("gate.toml")
 _MEASURES = frozenset(measure.key for measure in MEASURES)
@@ -39,13 +39,20 @@ class Bounds:
 def missed(rows: Sequence[Row], bounds: Bounds, seed: int = 0) -> list[str]:
     """A line for each bound that `rows` miss; none when the gate is open."""
     found = estimates(rows, seed)
-    failed = states(rows)["pipeline_failed"]
-    lines = [f"{failed} of {len(rows)} questions broke the pipeline"] if failed else []
+    lines = [*_broken(rows), *why_invalid(rows)]
     for key, floor in bounds.floors.items():
         lines += _missed(key, found.get(key), floor, is_floor=True)
     for key, ceiling in bounds.ceilings.items():
         lines += _missed(key, found.get(key), ceiling, is_floor=False)
     return lines
+
+
+def _broken(rows: Sequence[Row]) -> list[str]:
+    broken = [row for row in rows if row.state == "pipeline_failed"]
+    if not broken:
+        return []
+    first = f", first {broken[0].id}: {broken[0].error}" if broken[0].error else ""
+    return [f"{len(broken)} of {len(rows)} questions broke the pipeline{first}"]
 
 
 def _missed(key: str, estimate: Estimate | None, bound: float, *, is_floor: bool) -> list[str]:

@@ -4,11 +4,14 @@ import gzip
 import json
 import random
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from assistant import late, sentences
 from assistant.schema import Chunk, ReadingEncoder
@@ -89,6 +92,58 @@ def adversarial(rows: Iterable[dict[str, Any]], papers: Papers) -> Iterator[Case
             title = row["title"]
             yield Case("adversarial", title, f"{title}|{row['id']}{side}", row["kind"], row[key],
                        title, papers[title], side == "+")  # fmt: skip
+
+
+def written(rows: Iterable[dict[str, Any]], papers: Papers) -> Iterator[Case]:
+    """Single sentences, each with its like that has one fault."""
+    for row in rows:
+        title = row["title"]
+        for side, key in (("+", "supported"), ("-", "unsupported")):
+            faults = () if side == "+" else changed(row["supported"], row["unsupported"])
+            yield Case("written", title, f"{title}|{row['id']}{side}", row["kind"], row[key],
+                       title, papers[title], side == "+", faults)  # fmt: skip
+
+
+def single(rows: Iterable[dict[str, Any]], papers: Papers, source: str) -> Iterator[Case]:
+    """Sentences that stand alone: true ones in other words, false ones in the abstract's own."""
+    for row in rows:
+        title = row["title"]
+        yield Case(source, title, f"{title}|{row['id']}", row["kind"], row["claim"], title,
+                   papers[title], row["supported"])  # fmt: skip
+
+
+def neighbours(papers: Papers, encoder: ReadingEncoder) -> dict[str, list[str]]:
+    """For each paper all others, the most alike first."""
+    titles = sorted(papers)
+    vectors = encoder.encode([f"{title}. {papers[title]}" for title in titles])
+    order = np.argsort(-(vectors @ vectors.T), axis=1)
+    return {
+        title: [titles[other] for other in line if titles[other] != title]
+        for title, line in zip(titles, order.tolist(), strict=True)
+    }
+
+
+def misplaced(
+    cases: Iterable[Case], papers: Papers, near: Mapping[str, Sequence[str]], seed: int = 9
+) -> Iterator[Case]:
+    """True sentences in other words held against other papers, two alike and one unlike.
+
+    The nearest two are left out: where papers are twins, a sentence may be true of both.
+    """
+    chance = random.Random(seed)
+    for case in cases:
+        others = near[case.title]
+        for kind, choice in (("near", others[2:12]), ("far", others[20:]), ("near", others[2:25])):
+            title = chance.choice(choice)
+            yield Case(f"made {case.source}", case.group, case.answer, kind, case.claim, title,
+                       papers[title], False)  # fmt: skip
+
+
+def thinned(cases: Iterable[Case], percent: int) -> Iterator[Case]:
+    """So many of a hundred, always the same ones whatever else is there."""
+    for case in cases:
+        if zlib.crc32(f"{case.claim}{case.kind}{case.title}".encode()) % 100 < percent:
+            yield case
 
 
 def scifact(rows: Iterable[dict[str, Any]]) -> Iterator[Case]:

@@ -18,17 +18,23 @@ from assistant.prompts import Prompts
 from assistant.rag import AnswerStream, Limits, Models, Pipeline, SearchResult
 from assistant.readings import Readings
 from assistant.retriever import Retriever
-from assistant.schema import Receipt, Turn
+from assistant.schema import Filters, Receipt, Turn
 from assistant.verify import Judge
+
+NO_FILTERS = Filters()
 
 
 class Answerer(Protocol):
     """What is measured: an Assistant, a Pipeline, or one of them with a fault planted."""
 
-    def ask(self, question: str, *, history: Sequence[Turn] = ()) -> AnswerStream:
+    def ask(
+        self, question: str, *, history: Sequence[Turn] = (), filters: Filters = NO_FILTERS
+    ) -> AnswerStream:
         """The answer to `question`."""
 
-    def search(self, question: str, *, top_k: int = 10) -> SearchResult:
+    def search(
+        self, question: str, *, filters: Filters = NO_FILTERS, top_k: int = 10
+    ) -> SearchResult:
         """The papers nearest to `question`."""
 
 
@@ -48,16 +54,26 @@ def shipped(folder: Path = MODELS) -> Fitted:
 
 
 @contextmanager
-def opened(folder: Path | None = None) -> Iterator[Assistant]:
-    """The embedded default over the configured corpus, indexed in `folder` or in a passing one."""
+def opened(
+    folder: Path | None = None,
+    model: str | None = None,
+    base_url: str | None = None,
+    file: Path | None = None,
+) -> Iterator[Assistant]:
+    """The assistant over the configured corpus, indexed in `folder` or in a passing one.
+
+    With neither a model nor an address it is the embedded default, whatever is configured.
+    """
     with TemporaryDirectory(ignore_cleanup_errors=True) as passing:
         flags = {
             "data.folder": str(folder or passing),
-            "answer.model": config.EMBEDDED,
+            "answer.model": (model or "") if model or base_url else config.EMBEDDED,
             "encoder.kind": "minilm",
             "store.url": "",
         }
-        with Assistant.open(settings=config.load(flags=flags)) as assistant:
+        if model or base_url:
+            flags["answer.base_url"] = base_url or ""
+        with Assistant.open(settings=config.load(file, flags=flags)) as assistant:
             assistant.ensure_indexed()
             yield assistant
 

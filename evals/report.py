@@ -1,119 +1,20 @@
 """Rows -> measures with intervals, as JSON that repeats byte for byte and as a plain table."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
 from evals import metrics
+from evals.measures import MEASURES, Measure, ran
 from evals.metrics import Estimate
-from evals.rows import DEPTH, Row, states
+from evals.row import Row
+from evals.rows import states
+from evals.store import SCHEMA, as_text, timings
 
-SCHEMA = 1
+__all__ = ["MEASURES", "Measure", "dumps", "estimates", "report", "table", "timings"]
+
 _DIGITS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """A number about an answer or a ranking, over the rows it applies to."""
-
-    key: str
-    label: str
-    applies: Callable[[Row], bool]
-    values: Callable[[Row], Sequence[float]]
-    """What one row gives: one value, or one a sentence."""
-    is_share: bool = True
-    """Yes or no for each row, so that Wilson's interval fits; else the bootstrap's."""
-
-
-def _ran(row: Row) -> bool:
-    return row.state != "pipeline_failed"
-
-
-def _single(row: Row) -> bool:
-    return _ran(row) and row.sample.is_single
-
-
-def _of_kind(kind: str) -> Callable[[Row], bool]:
-    return lambda row: _ran(row) and row.sample.kind == kind
-
-
-def _of_subkind(subkind: str) -> Callable[[Row], bool]:
-    return lambda row: _ran(row) and row.sample.subkind == subkind
-
-
-def _answerable(row: Row) -> bool:
-    return _ran(row) and row.sample.is_answerable
-
-
-def _unanswerable(row: Row) -> bool:
-    return _ran(row) and not row.sample.is_answerable
-
-
-def _answered(row: Row) -> bool:
-    return row.state == "scored" and row.sample.is_answerable
-
-
-def _recall(k: int) -> Callable[[Row], Sequence[float]]:
-    return lambda row: [metrics.recall_at(row.ranked, row.sample.relevant, k)]
-
-
-def _supported(row: Row) -> Sequence[float]:
-    return [float(label == "supported") for label in row.verdicts]
-
-
-def _declined(row: Row) -> Sequence[float]:
-    return [float(row.refused)]
-
-
-def _held(row: Row) -> Sequence[float]:
-    return [float(row.facts_held)]
-
-
-def _cited(row: Row) -> Sequence[float]:
-    return [row.gold_cited]
-
-
-MEASURES = (
-    Measure("r_at_1", "retrieval R@1", _single, _recall(1)),
-    Measure("r_at_5", "retrieval R@5", _single, _recall(5)),
-    Measure(
-        "ndcg_at_10",
-        "retrieval nDCG@10",
-        _single,
-        lambda row: [metrics.ndcg_at(row.ranked, row.sample.relevant, DEPTH)],
-        is_share=False,
-    ),
-    Measure(
-        "rr",
-        "retrieval RR",
-        _single,
-        lambda row: [metrics.reciprocal_rank(row.ranked, row.sample.relevant)],
-        is_share=False,
-    ),
-    Measure("facts_held", "required facts held", _single, _held),
-    Measure(
-        "words",
-        "words in an answer",
-        lambda row: _answered(row) and row.sample.is_single,
-        lambda row: [float(metrics.words(row.text))],
-        is_share=False,
-    ),
-    Measure("gold_cited", "gold paper cited", _single, _cited),
-    Measure("followup_cited", "follow-ups: paper cited", _of_kind("followup"), _cited),
-    Measure("followup_facts", "follow-ups: facts held", _of_kind("followup"), _held),
-    Measure("compare_cited", "compare: papers cited", _of_kind("compare"), _cited, is_share=False),
-    Measure("compare_facts", "compare: facts held", _of_kind("compare"), _held),
-    Measure("supported", "sentences supported", _answered, _supported, is_share=False),
-    Measure("declined_answerable", "declined, answerable", _answerable, _declined),
-    Measure("declined_unanswerable", "declined, unanswerable", _unanswerable, _declined),
-    *(
-        Measure(f"declined_{name}", f"  {name.replace('_', ' ')}", _of_subkind(name), _declined)
-        for name in ("not_stated", "false_premise", "near_miss", "out_of_corpus")
-    ),
-)
+_FAILED_JUDGES = 0.01
+dumps = as_text
 
 
 def estimates(rows: Sequence[Row], seed: int = 0) -> dict[str, Estimate]:
@@ -129,13 +30,47 @@ def estimates(rows: Sequence[Row], seed: int = 0) -> dict[str, Estimate]:
 def _estimate(measure: Measure, clusters: Sequence[Sequence[float]], seed: int) -> Estimate:
     if measure.is_share:
         return metrics.proportion([value == 1 for (value,) in clusters])
+    values = [value for cluster in clusters for value in cluster]
+    if len(values) == len(clusters) and set(values) <= {0.0, 1.0}:
+        # A bootstrap of what always holds would claim to be certain, however few there are.
+        return metrics.proportion([value == 1 for value in values])
     return metrics.mean(clusters, seed)
 
 
+def manifest(
+    rows: Sequence[Row], about: Mapping[str, Any], cost: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What was asked of whom, how many rows are in each state, and whether that is enough."""
+    faults = why_invalid(rows)
+    return {
+        "schema": SCHEMA,
+        "about": dict(about),
+        "n": len(rows),
+        "states": states(rows),
+        "is_valid": not faults,
+        "why_not": faults,
+        "cost": dict(cost),
+    }
+
+
+def why_invalid(rows: Sequence[Row]) -> list[str]:
+    """What keeps the figures of these rows from being a result; nothing of a good run."""
+    counts = states(rows)
+    lines = []
+    if counts["judge_failed"] > _FAILED_JUDGES * len(rows):
+        lines.append(f"{counts['judge_failed']} of {len(rows)} answers have no clear verdict")
+    if counts["skipped"]:
+        lines.append(f"{counts['skipped']} of {len(rows)} questions were not asked")
+    return lines
+
+
 def report(rows: Sequence[Row], about: Mapping[str, Any], seed: int = 0) -> dict[str, Any]:
-    """The whole run, without what differs from one run to the next."""
-    ran = [row for row in rows if _ran(row)]
-    pairs = [(row.sample.is_answerable, row.refused) for row in ran]
+    """All figures of a run, without what differs from one run to the next."""
+    pairs = [
+        (row.sample.is_answerable, row.refused)
+        for row in rows
+        if ran(row) and row.sample.kind != "injected"
+    ]
     return {
         "schema": SCHEMA,
         "about": {**about, "seed": seed},
@@ -143,13 +78,39 @@ def report(rows: Sequence[Row], about: Mapping[str, Any], seed: int = 0) -> dict
         "states": states(rows),
         "refusals": metrics.refusals(pairs)._asdict(),
         "measures": _numbers(rows, seed),
-        "slices": {
-            f"{name}={value}": _numbers([r for r in rows if getattr(r.sample, name) == value], seed)
-            for name in ("set", "kind")
-            for value in dict.fromkeys(getattr(row.sample, name) for row in rows)
-        },
-        "rows": [_as_json(row) for row in rows],
+        "slices": {name: _numbers(mine, seed) for name, mine in slices(rows).items()},
     }
+
+
+def slices(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The rows by set, kind, length of the answer, papers cited, and whether a title shows."""
+    found: dict[str, list[Row]] = {}
+    for name, of in _SLICES.items():
+        for value in sorted({of(row) for row in rows} - {""}):
+            found[f"{name}={value}"] = [row for row in rows if of(row) == value]
+    return found
+
+
+def _length(row: Row) -> str:
+    if not row.answered:
+        return ""
+    words = metrics.words(row.text)
+    return "to 40 words" if words <= 40 else "to 80 words" if words <= 80 else "over 80 words"
+
+
+def _sources(row: Row) -> str:
+    return (
+        str(min(3, len(row.cited))) + ("+" if len(row.cited) >= 3 else "") if row.answered else ""
+    )
+
+
+_SLICES: Mapping[str, Callable[[Row], str]] = {
+    "set": lambda row: row.sample.set,
+    "kind": lambda row: row.sample.kind,
+    "length": _length,
+    "cited": _sources,
+    "title_hidden": lambda row: "yes" if row.sample.title_hidden else "",
+}
 
 
 def _numbers(rows: Sequence[Row], seed: int) -> dict[str, dict[str, float]]:
@@ -159,42 +120,21 @@ def _numbers(rows: Sequence[Row], seed: int) -> dict[str, dict[str, float]]:
     }
 
 
-def _as_json(row: Row) -> dict[str, Any]:
-    fields = asdict(row)
-    del fields["timings_ms"], fields["sample"]
-    about = {"id": row.sample.id, "set": row.sample.set, "kind": row.sample.kind}
-    if _answerable(row):
-        fields |= {"facts_held": row.facts_held, "gold_cited": round(row.gold_cited, _DIGITS)}
-    return {**about, **fields}
-
-
-def timings(rows: Iterable[Row]) -> dict[str, dict[str, float]]:
-    """The median and the 95th percentile of each step, in milliseconds."""
-    laps: dict[str, list[float]] = {}
-    for row in rows:
-        for name, took in row.timings_ms.items():
-            laps.setdefault(name, []).append(took)
-    return {
-        name: {"p50": float(np.median(took)), "p95": float(np.quantile(took, 0.95))}
-        for name, took in laps.items()
-    }
-
-
-def dumps(value: Mapping[str, Any]) -> str:
-    """`value` as JSON, the same bytes for the same value."""
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
 def table(rows: Sequence[Row], seed: int = 0) -> str:
     """The measures as plain text, a line each."""
     found, labels = estimates(rows, seed), {one.key: one.label for one in MEASURES}
-    lines = [f"{'measure':<26}{'value':>8}   {'95 % interval':<16}{'n':>5}"]
-    lines += [f"{labels[key]:<26}{_shown(estimate)}" for key, estimate in found.items()]
-    for name, took in timings(rows).items():
-        if name in ("retrieve", "total"):
-            lines.append(f"{name + ' ms, p50 / p95':<26}{took['p50']:>8.0f}   {took['p95']:.0f}")
+    lines = [f"{'measure':<28}{'value':>8}   {'95 % interval':<16}{'n':>5}"]
+    lines += [f"{labels[key]:<28}{_shown(estimate)}" for key, estimate in found.items()]
+    lines += list(_timed(rows))
     counts = ", ".join(f"{count} {state}" for state, count in states(rows).items())
-    return "\n".join([*lines, f"n = {len(rows)}: {counts}"])
+    lines.append(f"n = {len(rows)}: {counts}")
+    return "\n".join([*lines, *(f"not valid: {line}" for line in why_invalid(rows))])
+
+
+def _timed(rows: Iterable[Row]) -> Iterable[str]:
+    for name, took in timings(rows)["steps"].items():
+        if name in ("retrieve", "total"):
+            yield f"{name + ' ms, p50 / p95':<28}{took['p50']:>8.0f}   {took['p95']:.0f}"
 
 
 def _shown(estimate: Estimate) -> str:

@@ -14,15 +14,17 @@ from assistant.build import Assistant
 from assistant.corpus import merge, read_paths
 from assistant.rag import AnswerStream, Pipeline, SearchResult
 from assistant.retriever import Retriever
-from assistant.schema import Answer, ScoredId, Turn
+from assistant.schema import Answer, Filters, Paper, ScoredId, Turn, Verdict
 from evals import fit, report, rows
 from evals.cases import Case, cases
-from evals.dataset import BadData, Sample, load
+from evals.dataset import FITTED, BadData, Sample, load
 from evals.fitting import fit as fit_models
 from evals.fitting import needed
 from evals.folds import papers_of
 from evals.gate import Bounds, missed
-from evals.parts import Parts, shipped, taken_apart
+from evals.local_judge import LocalJudge
+from evals.parts import NO_FILTERS, Parts, shipped, taken_apart
+from evals.row import as_json
 from evals.run import refuse_faults
 from tests.fakes import FakeJudge
 
@@ -44,7 +46,7 @@ BOUNDS = Bounds(
 
 @pytest.fixture(scope="module")
 def samples() -> list[Sample]:
-    return [sample for sample in load() if sample.id in IDS]
+    return [sample for sample in load(FITTED) if sample.id in IDS]
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +81,11 @@ class Faulty:
         self._inner = inner
         self._spoil = spoil
 
-    def ask(self, question: str, *, history: Sequence[Turn] = ()) -> AnswerStream:
-        answer = self._spoil(self._inner.ask(question, history=history).answer())
+    def ask(
+        self, question: str, *, history: Sequence[Turn] = (), filters: Filters = NO_FILTERS
+    ) -> AnswerStream:
+        inner = self._inner.ask(question, history=history, filters=filters)
+        answer = self._spoil(inner.answer())
 
         def steps() -> Any:
             yield from ()
@@ -88,8 +93,10 @@ class Faulty:
 
         return AnswerStream(steps())
 
-    def search(self, question: str, *, top_k: int = 10) -> SearchResult:
-        return self._inner.search(question, top_k=top_k)
+    def search(
+        self, question: str, *, filters: Filters = NO_FILTERS, top_k: int = 10
+    ) -> SearchResult:
+        return self._inner.search(question, filters=filters, top_k=top_k)
 
 
 class NoWords:
@@ -135,6 +142,81 @@ def test_a_question_that_breaks_is_counted_and_the_rest_are_asked(
     assert sum(counts.values()) == len(samples) == len(IDS)
     assert counts["pipeline_failed"] == sum("RARTS" in sample.question for sample in samples)
     assert "RuntimeError: out of ink" in {row.error for row in asked}
+
+
+def test_a_question_whose_paper_is_put_aside_does_not_find_it(
+    parts: Parts, samples: list[Sample]
+) -> None:
+    single = next(sample for sample in samples if sample.is_single)
+    (title,) = single.relevant
+    removed = replace(single, kind="unanswerable", relevant=(), must=(), without=(title,))
+    (paper,) = [one for one in parts.catalog.papers() if one.title == title]
+    aside = {removed.id: (paper.paper_id,)}
+    (asked,) = rows.ask_all(pipeline(parts), [removed], aside=aside)
+    assert title not in (*asked.ranked, *asked.shown)
+    (asked,) = rows.ask_all(pipeline(parts), [removed])
+    assert asked.state == "pipeline_failed"
+    assert "nobody said which papers are put aside" in asked.error
+
+
+def test_our_own_judge_adds_what_the_answer_does_not_tell(
+    parts: Parts, samples: list[Sample]
+) -> None:
+    judge = LocalJudge(FakeJudge(), parts.readings)  # type: ignore[arg-type]
+    asked = rows.ask_all(pipeline(parts), samples, judge=judge, seed=3)
+    scored = [row for row in asked if row.state == "scored"]
+    assert all(claim.verdict_shown for row in scored for claim in row.claims)
+    assert all(len(one.needed) == len(one.cited) for row in scored for one in row.claims)
+    assert "control_number" in report.estimates(asked)
+    again = rows.ask_all(pipeline(parts), samples, workers=4, judge=judge, seed=3)
+    assert [as_json(row) for row in asked] == [as_json(row) for row in again]
+
+
+class Broken:
+    """A judge that gives no verdict, in one of three ways."""
+
+    def __init__(self, verdict: Verdict | Exception) -> None:
+        self._verdict = verdict
+
+    def verdict(self, claim: str, papers: Sequence[Paper], *, is_cited: bool = True) -> Verdict:
+        if isinstance(self._verdict, Exception):
+            raise self._verdict
+        return self._verdict
+
+
+@pytest.mark.parametrize(
+    ("broken", "said"),
+    [
+        (TimeoutError("too slow"), "TimeoutError: too slow"),
+        (Verdict("perhaps", 0.5), "is no verdict"),  # type: ignore[arg-type]
+        (Verdict("supported", float("nan")), "is no verdict"),
+    ],
+)
+def test_a_judge_that_gives_no_verdict_fails_its_rows_and_no_other(
+    parts: Parts, samples: list[Sample], broken: Verdict | Exception, said: str
+) -> None:
+    def doubted(answer: Answer) -> Answer:
+        doubt = Verdict("partial", 0.3)
+        return replace(answer, sentences=tuple(replace(s, verdict=doubt) for s in answer.sentences))
+
+    asked = rows.ask_all(Faulty(pipeline(parts), doubted), samples, judge=Broken(broken))
+    counts = rows.states(asked)
+    assert sum(counts.values()) == len(samples)
+    assert counts["scored"] == counts["pipeline_failed"] == 0
+    assert counts["judge_failed"] > 5
+    assert all(said in row.error for row in asked if row.state == "judge_failed")
+
+
+def test_a_verdict_of_the_product_that_is_none_fails_its_row(
+    parts: Parts, samples: list[Sample]
+) -> None:
+    def rubbish(answer: Answer) -> Answer:
+        odd = Verdict("maybe", 0.3)  # type: ignore[arg-type]
+        return replace(answer, sentences=tuple(replace(s, verdict=odd) for s in answer.sentences))
+
+    counts = rows.states(rows.ask_all(Faulty(pipeline(parts), rubbish), samples))
+    assert counts["scored"] == 0
+    assert counts["judge_failed"] + counts["refused"] == len(samples)
 
 
 def test_two_runs_give_the_same_bytes(parts: Parts, samples: list[Sample]) -> None:

@@ -4,7 +4,8 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,13 +101,18 @@ class _Grouped(NamedTuple):
 def _by_word(reader: Reader, passage: late.Passage) -> tuple[tuple[Word, ...], _Grouped]:
     """The words of a passage, and which of its pieces belong to which."""
     found = words(passage.text)
-    (reading,) = reader.read([passage.text])
-    places = reading.starts
+    places = _starts(cast(Any, reader), passage.text)
     if len(places) != len(passage.states):
         # Read in parts or cut: near enough where the pieces spread evenly.
         places = np.linspace(0, len(passage.text), len(passage.states), False).astype(np.int32)
     owner, inside = _owners(found, places)
     return found, _Grouped(passage.states[inside], owner, len(found))
+
+
+@lru_cache(maxsize=2_000)
+def _starts(reader: Any, text: str) -> NDArray[np.int32]:
+    """Where the pieces of a sentence begin; reading one again costs more than all the rest."""
+    return np.asarray(reader.read([text])[0].starts, np.int32)
 
 
 def _owners(

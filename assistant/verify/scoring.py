@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.errors import ConfigError
-from assistant.verify import binding, sentencewise, wordwise
 from assistant.verify.alignment import Aligned
-from assistant.verify.binding import bind
+from assistant.verify.measures import CLAIM_FEATURES, WORD_FEATURES, measure
 from assistant.verify.trees import Trees
 
 SHIPPED = Path(__file__).parent.parent / "models" / "judge.json"
@@ -19,8 +18,7 @@ DOUBTS = (
     "doubt_most", "doubt_second", "doubt_three", "doubt_six", "doubt_sum", "doubt_mean",
     "doubt_run", "doubt_share",
 )  # fmt: skip
-WORD_FEATURES = (*wordwise.FEATURES, *binding.WORD_FEATURES)
-FEATURES = (*sentencewise.FEATURES, *binding.FEATURES, *DOUBTS)
+FEATURES = (*CLAIM_FEATURES, *DOUBTS)
 
 
 class Scored(NamedTuple):
@@ -66,10 +64,9 @@ class Model:
 
     def read(self, aligned: Aligned) -> Scored:
         """The doubt about each word, and how likely the evidence supports the claim."""
-        bound = bind(aligned)
-        rows = np.hstack([wordwise.rows(aligned), bound.words])
+        rows, whole = measure(aligned)
         doubts = self.words(rows) if len(rows) else np.zeros(0)
-        row = np.concatenate([sentencewise.row(aligned), bound.claim, summary(doubts)])
+        row = np.concatenate([whole, summary(doubts)])
         by_trees, by_line = float(self.claims(row[None, :])[0]), float(self.linear @ row)
         odds = self.slopes[0] * by_trees + self.slopes[1] * by_line + self.shift
         return Scored(doubts, float(1 / (1 + np.exp(-odds))))

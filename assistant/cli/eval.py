@@ -1,0 +1,43 @@
+"""`assistant eval`: the evals, which have options of their own."""
+
+import typer
+
+from assistant.cli.options import ConfigFile, Quiet
+from assistant.cli.session import Shared
+from assistant.errors import ConfigError
+
+_EPILOG = """\b
+Examples:
+  assistant eval run --set dev --out runs/first
+  assistant eval make questions.jsonl
+  assistant eval gate"""
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the verb; what follows it is read by the evals themselves."""
+    app.command(
+        "eval",
+        epilog=_EPILOG,
+        add_help_option=False,
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(measure)
+
+
+def measure(context: typer.Context, config: ConfigFile = None, quiet: Quiet = False) -> int:
+    """Measures answers, refusals and the judge, on the shipped questions or on your own.
+
+    Its verbs and their options: assistant eval --help
+    """
+    try:
+        from evals.__main__ import main
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"the evals need {error.name}: install them with pip install 'assistant[evals]'"
+        ) from None
+    shared = context.find_root().obj or Shared()
+    return main(
+        context.args,
+        program="assistant eval",
+        config=config or shared.config,
+        quiet=quiet or shared.quiet,
+    )
