@@ -31,7 +31,7 @@ def _estimate(measure: Measure, clusters: Sequence[Sequence[float]], seed: int) 
     if measure.is_share:
         return metrics.proportion([value == 1 for (value,) in clusters])
     values = [value for cluster in clusters for value in cluster]
-    if len(values) == len(clusters) and set(values) <= {0.0, 1.0}:
+    if measure.key.startswith("control_") and set(values) <= {0.0, 1.0}:
         # A bootstrap of what always holds would claim to be certain, however few there are.
         return metrics.proportion([value == 1 for value in values])
     return metrics.mean(clusters, seed)
