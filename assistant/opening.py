@@ -7,11 +7,11 @@ from itertools import count, islice
 from typing import NamedTuple, Protocol
 
 from assistant.catalog import Catalog
+from assistant.config import EMBEDDED
 from assistant.contents import listings_of, rows_of
 from assistant.schema import Answer, Paper
 from assistant.titles import Casing, Named, infinitive, is_task, named, phrases, subject
 
-EMBEDDED = "embedded"
 _SAMPLE = 500
 """Papers that questions are drawn from; ids are hashes, so the first are as good as any."""
 _LONGEST = 120

@@ -9,6 +9,7 @@ from typing import NamedTuple, cast
 from assistant import condense, refusal, selection, sentences, tokens
 from assistant.answering import Steps, embedded, generated
 from assistant.citations import Draft, without_marks
+from assistant.config import EMBEDDED
 from assistant.errors import UsageError
 from assistant.grounding import Grounded, ground, verdict_of
 from assistant.late import Passage
@@ -34,7 +35,6 @@ from assistant.schema import (
 )
 from assistant.verify import Judge, is_claim
 
-EMBEDDED = "embedded"
 _READ = 12
 _SEARCHED_FOR_CLAIM = 3
 _NO_FILTERS = Filters()

@@ -60,11 +60,14 @@ def test_flags_become_settings(cli: Cli, serving: Serving) -> None:
     assert serving.options == {"page": False, "verbose": True}
 
 
-def test_an_ipv6_address_stands_in_brackets(cli: Cli) -> None:
-    if not socket.has_ipv6 or "--host" not in cli("serve", "-h").out:
-        pytest.skip("no IPv6 here")
-    ran = cli("serve", "--host", "::1", *FREE)
-    assert ran.code == 4 or "http://[::1]:" in ran.out
+def test_an_ipv6_address_stands_in_brackets() -> None:
+    class Bound:
+        """A socket as the kernel gives it; not every machine has one."""
+
+        def getsockname(self) -> tuple[str, int, int, int]:
+            return ("::1", 7860, 0, 0)
+
+    assert server.url_of(Bound()) == "http://[::1]:7860"  # type: ignore[arg-type]
 
 
 def test_all_interfaces_are_reached_by_the_loopback(cli: Cli) -> None:

@@ -7,7 +7,7 @@ import gradio as gr
 import pytest
 from corpora import BEES, OWLS, TIDES, Corpus
 from playwright.sync_api import Browser, expect
-from ui_page import IN_GRADIO, Visit, chromium, served  # noqa: F401
+from ui_page import Visit, chromium, served  # noqa: F401
 
 from assistant.contents import Row
 from assistant.errors import UsageError
@@ -18,7 +18,6 @@ from assistant.ui.chart import Bar, bars, charts_html, summary
 from assistant.ui.desk import Desk
 from assistant.ui.table import AT_ONCE, Rows, View, shown, table_html, turned
 
-pytestmark = IN_GRADIO
 HOSTILE = "<img src=x onerror=alert(1)> **bold** [x](javascript:alert(1)) {{value}} ${alert(1)}"
 
 

@@ -7,14 +7,13 @@ from typing import Any
 import gradio as gr
 import pytest
 from playwright.sync_api import Browser, expect
-from ui_page import IN_GRADIO, Visit, chromium, served  # noqa: F401
+from ui_page import Visit, chromium, served  # noqa: F401
 
 from assistant.errors import IndexMissing
 from assistant.records import TEXT_LIMIT
 from assistant.schema import Evidence, Paper, Sentence, Verdict, VerdictLabel
 from assistant.ui.draft import Checked, check_text, checked_html, draft_tab
 
-pytestmark = IN_GRADIO
 OWLS = Paper("ab12cd34ef56", "Owls <b>at night</b>", "Owls hear 81 percent of all mice.")
 LABELS: dict[str, VerdictLabel] = {
     "hear": "supported",

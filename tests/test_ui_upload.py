@@ -11,7 +11,7 @@ import gradio as gr
 import httpx
 import pytest
 from playwright.sync_api import Browser, expect
-from ui_page import IN_GRADIO, Visit, chromium, served  # noqa: F401
+from ui_page import Visit, chromium, served  # noqa: F401
 from whole import one_encoder
 
 from assistant import Assistant, build, config
@@ -21,7 +21,6 @@ from assistant.indexer import IndexReport, writing
 from assistant.ui.intake import Intake, Outcome, Refused, Taken, safe_name
 from assistant.ui.upload import outcome_html, upload_panel
 
-pytestmark = IN_GRADIO
 OWLS = {"title": "OwlEar: Hearing Owls at Night", "abstract": "OwlEar hears 81 percent of owls."}
 BATS = {"title": "BatEar: Hearing Bats at Dusk", "abstract": "BatEar hears 64 percent of bats."}
 MOTHS = {"title": "MothEye: Seeing Moths", "abstract": "MothEye sees 12 percent of moths."}

@@ -9,25 +9,11 @@ from socket import socket
 import gradio as gr
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from browser import launched
+from playwright.sync_api import Browser, Page, expect
 
 import assistant
 
-CHROMIUM = "/usr/lib/chromium/chromium"
-_QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-# Gradio counts its events with options that pandas is about to drop, and leaves loops open.
-IN_GRADIO = [
-    pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning"),
-    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
-]
 _PATIENCE_MS = 20_000
 _PARTS = ("opening", "browse", "draft", "upload")
 _SERIOUS = {"serious", "critical"}
@@ -37,10 +23,8 @@ _SERIOUS = {"serious", "critical"}
 def chromium() -> Iterator[Browser]:
     """A browser of one's own."""
     expect.set_options(timeout=_PATIENCE_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_QUIET)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from assistant.citations import MARK, numbers_in
 from assistant.clean import for_html
+from assistant.config import EMBEDDED
 from assistant.marks import MARKS, UNMARKED, tally
 from assistant.schema import Answer, Citation, Paper, Sentence
 from assistant.ui.papers import date_words
@@ -30,7 +31,7 @@ def answer_html(answer: Answer, turn: int) -> str:
 def summary(answer: Answer) -> str:
     """One line on what made the answer and what it took."""
     seconds = answer.timings_ms.get("total", 0.0) / 1000
-    maker = "quoted, no model" if answer.model == "embedded" else answer.model
+    maker = "quoted, no model" if answer.model == EMBEDDED else answer.model
     checked = [] if answer.refusal else [tally(answer.sentences)]
     return " · ".join([*checked, maker, f"{seconds:.1f} s"])
 

@@ -105,9 +105,9 @@ class ChatTab:
             transcript.retry(self._retried, state, self._outputs, **PRIVATE),
         ]
         parts = list(self.widgets)
-        self._stop.click(
-            self._stopped, [self._turns, self._name], self._outputs, cancels=asks, **PRIVATE
-        )
+        # First the end, then what stands: a late word must not come after it.
+        ended = self._stop.click(None, cancels=asks, **PRIVATE)
+        ended.then(self._stopped, [self._turns, self._name], self._outputs, **PRIVATE)
         transcript.edit(
             self._edited, [self._turns], [question, self._editing, self._editing_note], **PRIVATE
         )

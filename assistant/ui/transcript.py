@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from assistant.clean import for_html
+from assistant.config import EMBEDDED
 from assistant.schema import Answer
 from assistant.ui.answers import answer_html, plain_text, summary
 from assistant.ui.conversation import Asked, ChatTurn
@@ -78,8 +79,8 @@ def _unanswered(number: int, turn: ChatTurn) -> str:
     partial = f'<p dir="auto">{_lines(turn.partial)}</p>' if turn.partial else ""
     stopped = "Stopped here: this answer is partial, and not verified."
     embedded = (
-        _tool("retry", number, "Answer with quotes instead", ' data-model="embedded"')
-        if turn.trouble and turn.asked.model != "embedded"
+        _tool("retry", number, "Answer with quotes instead", f' data-model="{EMBEDDED}"')
+        if turn.trouble and turn.asked.model != EMBEDDED
         else ""
     )
     return (
