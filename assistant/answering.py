@@ -1,5 +1,6 @@
 """Sources -> a draft of the answer: quoted sentence by sentence, or written by a model."""
 
+import re
 from collections.abc import Generator, Iterator, Sequence
 
 from assistant.citations import (
@@ -11,22 +12,26 @@ from assistant.citations import (
 )
 from assistant.errors import ProviderError
 from assistant.prompts import CANNOT_ANSWER, is_refusal
-from assistant.quoting import Quoted, trimmed
+from assistant.quoting import Quote, Quoted, trimmed
 from assistant.schema import LLM, Message, ScoredPaper, Usage
 
 _LONGEST_NAME = 60
+_REFERS_BACK = re.compile(
+    r"(?:it|its|they|their|this|these|such|both|our|the (?:proposed|resulting|former|latter|same))"
+    r"\b(?! (?:paper|work|study|article)\b)",
+    re.I,
+)
 
 
 Steps = Generator[str, None, Draft]
 
 
-def embedded(chosen: Sequence[Quoted], *, by_paper: bool) -> Steps:
-    """The quotes, each with its citation; a line for each paper where several are compared."""
+def embedded(chosen: Sequence[Quoted]) -> Steps:
+    """The quotes, each with its citation; a line for each paper where there are several."""
     kept = [(hit, quotes) for hit, quotes in chosen if quotes]
     text, said = "", []
     for number, (hit, quotes) in enumerate(kept, 1):
-        opening = f"- {short_name(hit.paper.title)}:" if by_paper else ""
-        if opening:
+        if opening := _opening(hit.paper.title, quotes[0], is_one_of_several=len(kept) > 1):
             piece = opening if number == 1 else f"\n{opening}"
             text += piece
             yield piece
@@ -38,6 +43,13 @@ def embedded(chosen: Sequence[Quoted], *, by_paper: bool) -> Steps:
             said.append(CitedSentence(sentence, (number,)))
             yield piece
     return Draft(text, tuple(said), tuple(hit for hit, _ in kept))
+
+
+def _opening(title: str, first: Quote, *, is_one_of_several: bool) -> str:
+    """The paper's name, where it tells papers apart or what "it" and "our" stand for."""
+    if is_one_of_several:
+        return f"- {short_name(title)}:"
+    return f"{short_name(title)}:" if _REFERS_BACK.match(trimmed(first.passage.text)) else ""
 
 
 def generated(

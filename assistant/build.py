@@ -6,7 +6,8 @@ from pathlib import Path
 from threading import Lock, RLock
 from typing import Any, Self
 
-from assistant import config, quoting, refusal
+from assistant import answerability, config
+from assistant.blended import Blended
 from assistant.catalog import Catalog
 from assistant.config import EMBEDDED, Settings
 from assistant.encoder import MODELS, MiniLM, OpenAIEncoder
@@ -14,11 +15,11 @@ from assistant.errors import UsageError
 from assistant.generation import Index, Server
 from assistant.generation import open_index as open_generation
 from assistant.indexer import Indexer, IndexReport, Progress
-from assistant.logistic import Logistic
 from assistant.prompts import Prompts
 from assistant.rag import AnswerStream, Limits, Models, Pipeline, SearchResult, verify_against
 from assistant.readings import Readings
 from assistant.records import Source
+from assistant.relevance import Relevance
 from assistant.retriever import Retriever
 from assistant.schema import LLM, Encoder, Filters, Receipt, Sentence, Turn
 from assistant.verify import Judge
@@ -159,8 +160,8 @@ class Assistant:
             dense_weight=settings.retrieval.dense_weight,
         )
         models = Models(
-            Logistic.load(MODELS / "quoting.json", quoting.FEATURES),
-            Logistic.load(MODELS / "refusal.json", refusal.FEATURES),
+            Relevance.load(MODELS / "quoting.json"),
+            Blended.load(MODELS / "refusal.json", answerability.FEATURES),
             self._judge,
         )
         return Pipeline(

@@ -34,6 +34,10 @@ class Logistic:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(f"{path} is damaged: reinstall assistant") from error
 
+    def odds(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The log-odds of each row, shape (n,)."""
+        return np.asarray(rows @ self.weights + self.bias)
+
     def probability(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """The probability of each row, shape (n,)."""
-        return np.asarray(1 / (1 + np.exp(-(rows @ self.weights + self.bias))))
+        return np.asarray(1 / (1 + np.exp(-self.odds(rows))))

@@ -42,7 +42,8 @@ _SEVERAL = re.compile(
     r"|\bwhich one\b.*\bwhich one\b|\bone (?:\w+ )+?\w+ .*, (?:and )?another\b"
     r"|^(?:two|three|four|five) (?:[\w-]+ ){0,3}\w+s\b"
     r"|^both\b|\bboth .{0,60}\beach\b"
-    r"|\beach of (?:these|the|those) (?:\w+ )?(?:papers|works|studies|articles|authors)\b",
+    rf"|\beach of (?:these|the|those) (?:[\w-]+ ){{0,3}}{_PAPER_NOUNS}\b"
+    r"|\bone (?:paper|work|study)\b.*\banother\b|\bdoes each (?:report|claim|propose|argue)\b",
     re.I,
 )
 _PAPERS = re.compile(r"\b(?:papers|works|studies|surveys|articles|abstracts)\b", re.I)

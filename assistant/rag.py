@@ -6,18 +6,19 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple, cast
 
-from assistant import condense, refusal, selection, sentences, tokens
+from assistant import answerability, condense, refusal, selection, sentences, tokens
 from assistant.answering import Steps, embedded, generated
+from assistant.blended import Blended
 from assistant.citations import Draft, without_marks
 from assistant.config import EMBEDDED
 from assistant.errors import UsageError
 from assistant.grounding import Grounded, ground, verdict_of
 from assistant.late import Passage
-from assistant.logistic import Logistic
 from assistant.prompts import Prompts
 from assistant.quoting import quotes
 from assistant.readings import Readings, read_paper
 from assistant.records import Source, check_question
+from assistant.relevance import Relevance
 from assistant.retriever import Ranking, Retriever
 from assistant.schema import (
     LLM,
@@ -64,8 +65,8 @@ class Limits:
 class Models:
     """The fitted parts."""
 
-    quoting: Logistic
-    refusal: Logistic
+    quoting: Relevance
+    refusal: Blended
     judge: Judge
 
 
@@ -220,7 +221,7 @@ class Pipeline:
         homes = list(named.values())
         best = ranking.passages[ranking.papers[0].paper.paper_id]
         found = quotes(self._models.quoting, ranking.question, ranking.query, best)
-        row = refusal.features(ranking, found)
+        row = answerability.features(ranking, found)
         probability = float(self._models.refusal.probability(row[None])[0])
         floor = self._limits.stated_floor if self._llm is None else self._limits.floor
         if selection.wants_several(ranking.question, homes):
@@ -233,8 +234,7 @@ class Pipeline:
             chosen = selection.quoted(
                 self._models.quoting, ranking, question, homes, self._limits.max_words
             )
-            several = selection.wants_several(ranking.question, homes)
-            return embedded(chosen, by_paper=several)
+            return embedded(chosen)
         named = [hit for hit in ranking.papers if hit.paper.paper_id in homes]
         rest = [hit for hit in ranking.papers if hit not in named]
         wanted = [*named, *rest][: max(top_k, len(named))]

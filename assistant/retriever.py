@@ -24,6 +24,8 @@ _CHUNKS_A_PAPER = 3
 _LATE_WEIGHT = 2.0
 _LOWEST = -1.5
 _NAMESAKES = 10
+# What more papers mention is the name of a thing they all use (U-Net, MobileNet).
+_SHARED = 4
 _NO_LETTER = re.compile(r"[\W_]+")
 _BY_NAME = re.compile(r"\s*:")
 
@@ -125,6 +127,8 @@ class Retriever:
         papers = self._catalog.papers([hit.paper_id for hit in hits])
         word = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])", re.IGNORECASE)
         owners = [p for p in papers if word.match(p.title) and _BY_NAME.match(p.title, len(name))]
+        if not owners and sum(has_name(paper, name) for paper in papers) > _SHARED:
+            return None
         owners = owners or [p for p in papers if word.search(p.title)]
         owners = owners or [p for p in papers if len(word.findall(p.abstract)) > 1]
         owners = owners or [p for p in papers if word.search(p.abstract)]

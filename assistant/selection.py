@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 
 from assistant import question as questions
-from assistant.logistic import Logistic
 from assistant.quoting import Quote, Quoted, choose, quotes
+from assistant.relevance import Relevance
 from assistant.retriever import Ranking
 from assistant.schema import ScoredPaper
 
 # Closer than this, the second paper is the right one in a third of the cases.
 _CLOSE = 2.0
-_FLOOR = 0.08
+# What stands then of the sentences that the answer is expected to need.
+SHARE = 0.65
 _SECOND_WORDS = 30
 _WORDS_EACH = 50
 _UNNAMED = 4
@@ -34,7 +35,7 @@ def several(ranking: Ranking, homes: Sequence[str]) -> list[ScoredPaper]:
 
 
 def quoted(
-    model: Logistic, ranking: Ranking, question: str, homes: Sequence[str], max_words: int
+    model: Relevance, ranking: Ranking, question: str, homes: Sequence[str], max_words: int
 ) -> list[Quoted]:
     """Each paper with the sentences to quote; `question` may be shorter than what was searched."""
     if wants_several(ranking.question, homes):
@@ -51,7 +52,7 @@ def quoted(
 
 
 def _chosen(
-    model: Logistic, ranking: Ranking, question: str, hit: ScoredPaper, max_words: int
+    model: Relevance, ranking: Ranking, question: str, hit: ScoredPaper, max_words: int
 ) -> list[Quote]:
     passages = ranking.passages[hit.paper.paper_id]
-    return choose(quotes(model, question, ranking.query, passages), max_words, _FLOOR)
+    return choose(quotes(model, question, ranking.query, passages), max_words, SHARE)

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from assistant import quoting
+from assistant import quoting, selection
+from assistant.blended import Blended
 from assistant.encoder import MODELS
-from assistant.logistic import Logistic
+from assistant.relevance import Relevance
 from evals import metrics
 from evals.cases import Case, cases
 from evals.dataset import Sample
-from evals.fitting import Floats, fit, needed, quoting_rows, refusal_rows
+from evals.fitting import Floats, fit, needed, refusal_rows
 from evals.folds import FOLDS, fold_of, grouped, splits
 from evals.metrics import Estimate
 from evals.parts import Fitted, opened, taken_apart
@@ -63,8 +64,13 @@ def cross_validated(found: Sequence[Case]) -> Unseen:
         answerable[test] = fitted.refusal.probability(refusal_rows(tested, fitted.quoting))
         for place in test:
             if found[place].gold:
-                sentences[place] = fitted.quoting.probability(quoting_rows(found[place]))
+                sentences[place] = _probabilities(fitted.quoting, found[place])
     return Unseen([one for one in sentences if len(one)], answerable)
+
+
+def _probabilities(model: Relevance, case: Case) -> Floats:
+    query, question = case.ranking.query, case.ranking.question
+    return model.probabilities(question, query, case.gold)
 
 
 def quoting_lines(found: Sequence[Case], unseen: Sequence[Floats], max_words: int) -> list[str]:
@@ -89,7 +95,7 @@ def quoting_lines(found: Sequence[Case], unseen: Sequence[Floats], max_words: in
 def _quoted(case: Case, probabilities: Floats, max_words: int) -> str:
     pairs = zip(case.gold, probabilities, strict=True)
     quotes = [quoting.Quote(passage, float(one)) for passage, one in pairs]
-    chosen = quoting.choose(quotes, max_words, floor=0.0)
+    chosen = quoting.choose(quotes, max_words, selection.SHARE)
     return " ".join(quoting.trimmed(quote.passage.text) for quote in chosen)
 
 
@@ -132,12 +138,17 @@ def written(fitted: Fitted, folder: Path) -> list[Path]:
     return paths
 
 
-def as_json(model: Logistic) -> str:
-    """A model as assistant/logistic.py reads it."""
-    fields = {
-        "features": list(model.features),
-        "weights": [float(weight) for weight in model.weights],
-        "bias": model.bias,
-        "threshold": model.threshold,
+def as_json(model: Blended | Relevance) -> str:
+    """A model as assistant/logistic.py reads it, and relevance.py and blended.py the rest."""
+    logistic = model.logistic
+    fields: dict[str, object] = {
+        "features": list(logistic.features),
+        "weights": [float(weight) for weight in logistic.weights],
+        "bias": logistic.bias,
+        "threshold": logistic.threshold,
     }
-    return json.dumps(fields, indent=1) + "\n"
+    if isinstance(model, Relevance):
+        fields["axes"] = model.axes.tolist()
+    else:
+        fields |= {"shift": model.shift, "trees": model.trees.data}
+    return json.dumps(fields) + "\n"

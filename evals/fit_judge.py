@@ -32,7 +32,7 @@ from assistant.verify.scoring import DOUBTS, FEATURES, summary
 from evals import judge_data
 from evals.judge_data import Case
 from evals.judge_report import answers, report
-from evals.judge_trees import exported
+from evals.trees import exported
 
 Rows = NDArray[np.float64]
 FOLDS, QUESTIONS = 5, 330

@@ -7,16 +7,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple, Protocol
 
-from assistant import config, quoting, refusal
+from assistant import answerability, config
+from assistant.blended import Blended
 from assistant.build import Assistant
 from assistant.catalog import Catalog
 from assistant.config import Settings
 from assistant.encoder import MODELS, MiniLM
 from assistant.generation import Index, open_index
-from assistant.logistic import Logistic
 from assistant.prompts import Prompts
 from assistant.rag import AnswerStream, Limits, Models, Pipeline, SearchResult
 from assistant.readings import Readings
+from assistant.relevance import Relevance
 from assistant.retriever import Retriever
 from assistant.schema import Filters, Receipt, Turn
 from assistant.verify import Judge
@@ -41,15 +42,15 @@ class Answerer(Protocol):
 class Fitted(NamedTuple):
     """The two models that evals/fit.py makes."""
 
-    quoting: Logistic
-    refusal: Logistic
+    quoting: Relevance
+    refusal: Blended
 
 
 def shipped(folder: Path = MODELS) -> Fitted:
     """The models that the package carries."""
     return Fitted(
-        Logistic.load(folder / "quoting.json", quoting.FEATURES),
-        Logistic.load(folder / "refusal.json", refusal.FEATURES),
+        Relevance.load(folder / "quoting.json"),
+        Blended.load(folder / "refusal.json", answerability.FEATURES),
     )
 
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from assistant import quoting, refusal
+from assistant import answerability
+from assistant.blended import Blended
 from assistant.catalog import Catalog
 from assistant.encoder import MODELS, MiniLM
 from assistant.generation import Index, open_index
 from assistant.indexer import Indexer
-from assistant.logistic import Logistic
 from assistant.readings import Readings
+from assistant.relevance import Relevance
 from assistant.retriever import Retriever
 from assistant.schema import Paper
 
@@ -102,15 +103,15 @@ def minilm() -> MiniLM:
 
 
 @cache
-def quoting_model() -> Logistic:
+def quoting_model() -> Relevance:
     """The shipped model of what to quote."""
-    return Logistic.load(MODELS / "quoting.json", quoting.FEATURES)
+    return Relevance.load(MODELS / "quoting.json")
 
 
 @cache
-def refusal_model() -> Logistic:
+def refusal_model() -> Blended:
     """The shipped model of when to decline."""
-    return Logistic.load(MODELS / "refusal.json", refusal.FEATURES)
+    return Blended.load(MODELS / "refusal.json", answerability.FEATURES)
 
 
 def write(folder: Path) -> Sequence[Path]:

@@ -39,32 +39,48 @@ def told(reply: str | Sequence[str]) -> tuple[str, Draft]:
 
 
 def test_quotes_are_cited_one_by_one() -> None:
-    chosen = [(PAPERS[0], [quote("It hears."), quote("However, it sees all owls.")])]
-    heard, draft = run(embedded(chosen, by_paper=False))
-    assert draft.text == "".join(heard) == "It hears. [1] It sees all owls. [1]"
-    assert draft.sentences == (("It hears.", (1,)), ("It sees all owls.", (1,)))
+    chosen = [(PAPERS[0], [quote("Owls hear."), quote("However, it sees all owls.")])]
+    heard, draft = run(embedded(chosen))
+    assert draft.text == "".join(heard) == "Owls hear. [1] It sees all owls. [1]"
+    assert draft.sentences == (("Owls hear.", (1,)), ("It sees all owls.", (1,)))
     assert draft.papers == (PAPERS[0],)
     assert not draft.refused
 
 
-def test_papers_compared_have_a_line_each_with_their_name() -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["It hears.", "However, our nets hear all owls.", "These hear.", "The proposed net hears."],
+)
+def test_an_answer_names_the_paper_where_it_opens_with_a_word_that_points_back(text: str) -> None:
+    heard, draft = run(embedded([(PAPERS[0], [quote(text), quote("It sees.")])]))
+    assert draft.text == "".join(heard)
+    assert draft.text.startswith("Net1: ")
+    assert draft.text.count("Net1") == 1
+    assert [sentence.text for sentence in draft.sentences][1] == "It sees."
+
+
+def test_who_says_this_paper_need_not_be_named() -> None:
+    _, draft = run(embedded([(PAPERS[0], [quote("This paper hears owls.")])]))
+    assert draft.text == "This paper hears owls. [1]"
+
+
+def test_several_papers_have_a_line_each_with_their_name() -> None:
     chosen = [(PAPERS[2], [quote("It hears.")]), (PAPERS[0], [quote("It sees."), quote("Yes.")])]
-    heard, draft = run(embedded(chosen, by_paper=True))
+    heard, draft = run(embedded(chosen))
     assert draft.text == "".join(heard) == "- Net3: It hears. [1]\n- Net1: It sees. [2] Yes. [2]"
     assert draft.papers == (PAPERS[2], PAPERS[0])
     assert [sentence.numbers for sentence in draft.sentences] == [(1,), (2,), (2,)]
 
 
-@pytest.mark.parametrize("by_paper", [False, True])
-def test_a_paper_without_a_quote_has_no_number(by_paper: bool) -> None:
+def test_a_paper_without_a_quote_has_no_number() -> None:
     chosen = [(PAPERS[0], []), (PAPERS[1], [quote("It hears.")])]
-    _, draft = run(embedded(chosen, by_paper=by_paper))
+    _, draft = run(embedded(chosen))
     assert draft.papers == (PAPERS[1],)
     assert draft.text.endswith("It hears. [1]")
 
 
 def test_nothing_chosen_says_nothing() -> None:
-    assert run(embedded([], by_paper=True)) == ([], Draft("", (), ()))
+    assert run(embedded([])) == ([], Draft("", (), ()))
 
 
 def test_a_reply_is_streamed_as_it_comes_and_its_citations_are_renumbered() -> None:
@@ -167,5 +183,5 @@ def test_a_paper_is_called_by_the_name_before_the_colon(title: str, name: str) -
 
 
 def test_a_reference_inside_an_abstract_passes_for_no_citation_of_ours() -> None:
-    _, draft = run(embedded([(PAPERS[0], [quote("It beats others [12].")])], by_paper=False))
-    assert draft.text == "It beats others. [1]"
+    _, draft = run(embedded([(PAPERS[0], [quote("OwlNet beats others [12].")])]))
+    assert draft.text == "OwlNet beats others. [1]"

@@ -5,12 +5,13 @@
 9  ui
 8  build  interop
 7  rag  indexer
-6  refusal  selection  condense  answering  grounding
+6  refusal  answerability  selection  condense  answering  grounding
 5  retriever  quoting  verify  opening
-4  readings  generation  contents
+4  readings  generation  contents  relevance
 3  corpus catalog chunking encoder store lexical llm prompts citations late question
-2  rows, under the catalog; export feedback restored titles
+2  rows, under the catalog; export feedback restored titles blended
 1  config records tokens clean sentences words logistic period lookup damage database marks
+   trees
 0  schema errors
 """
 
@@ -32,12 +33,12 @@ LAYERS = {
         (
             "schema errors",
             "config records tokens clean sentences words logistic period lookup damage database"
-            " marks",
-            "export feedback restored rows titles",
+            " marks trees",
+            "export feedback restored rows titles blended",
             "corpus catalog chunking encoder store lexical llm prompts citations late question",
-            "readings generation contents",
+            "readings generation contents relevance",
             "retriever quoting verify opening",
-            "refusal selection condense answering grounding",
+            "refusal answerability selection condense answering grounding",
             "rag indexer",
             "build interop",
             "ui",

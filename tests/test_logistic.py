@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assistant import quoting, refusal
+from assistant import answerability, relevance
 from assistant.encoder import MODELS
 from assistant.errors import ConfigError
 from assistant.logistic import Logistic
@@ -50,7 +50,7 @@ def test_a_model_that_is_not_there_is_damaged_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "features"), [("quoting", quoting.FEATURES), ("refusal", refusal.FEATURES)]
+    ("name", "features"), [("quoting", relevance.FEATURES), ("refusal", answerability.FEATURES)]
 )
 def test_the_shipped_models_are_of_our_features(name: str, features: tuple[str, ...]) -> None:
     model = Logistic.load(MODELS / f"{name}.json", features)

@@ -3,7 +3,7 @@ import pytest
 from corpora import OWLS, TIDES, Corpus, minilm, quoting_model
 
 from assistant.late import Passage, query
-from assistant.quoting import FEATURES, Quote, choose, features, quotes, trimmed
+from assistant.quoting import Quote, choose, quotes, trimmed
 from assistant.readings import read_paper
 from assistant.schema import Paper
 
@@ -21,12 +21,6 @@ def quoted(question: str, *sentences: str) -> list[str]:
 def quote(start: int, words: int, probability: float) -> Quote:
     text = " ".join(["word"] * words)
     return Quote(Passage("p", start, start + 1, text, np.zeros((0, 64), np.float32)), probability)
-
-
-def column(question: str, name: str, *sentences: str) -> list[float]:
-    rows = features(question, query(minilm(), question), passages(*sentences))
-    assert rows.shape == (len(sentences), len(FEATURES))
-    return [float(value) for value in rows[:, FEATURES.index(name)]]
 
 
 @pytest.mark.parametrize(
@@ -70,66 +64,30 @@ def test_nothing_has_no_quotes() -> None:
     assert quotes(quoting_model(), "How?", asked, []) == []
 
 
-@pytest.mark.parametrize(
-    ("question", "name", "expected"),
-    [
-        ("How many owls?", "number_wanted", [0.25, 0.0]),
-        ("Who hears owls?", "number_not_wanted", [0.25, 0.0]),
-        ("How many owls?", "number_missing", [0.0, 1.0]),
-        ("Why do owls hoot?", "cause_wanted", [0.0, 1.0]),
-        ("Who hears owls?", "cause_not_wanted", [0.0, 1.0]),
-        ("How does it hear owls?", "method_wanted", [1.0, 0.0]),
-        ("Who hears owls?", "method_not_wanted", [1.0, 0.0]),
-        ("Why do owls hoot?", "place_of_reason", [0.0, 0.5]),
-        ("Why do owls hoot?", "place", [0.0, 0.5]),
-        ("Who hears owls?", "first", [1.0, 0.0]),
-        ("Who hears owls?", "last", [0.0, 1.0]),
-        ("Who hears owls?", "length", [0.24, 0.16]),
-    ],
-)
-def test_a_sentence_is_weighed_by_what_is_wanted(
-    question: str, name: str, expected: list[float]
-) -> None:
-    told = ("We propose to count 12 owls.", "They hoot because of.")
-    assert column(question, name, *told) == pytest.approx(expected)
-
-
-def test_a_sentence_is_weighed_by_its_neighbours_and_by_the_best_of_its_paper() -> None:
-    told = ("Owls hear mice.", "The sky is blue.", "Glass breaks.")
-    cover = column("What do owls hear?", "coverage", *told)
-    assert cover[0] == max(cover)
-    assert column("What do owls hear?", "neighbour_coverage", *told) == pytest.approx(
-        [cover[1], cover[0], cover[1]]
-    )
-    assert column("What do owls hear?", "coverage_below_best", *told)[0] == 0.0
-    assert column("What do owls hear?", "share_best_covered", *told)[0] == pytest.approx(1.0)
-
-
-def test_background_links_and_results_are_marked() -> None:
-    told = ("Recently owls became rare.", "See https://owl.org.", "It achieves more.")
-    assert column("Who?", "background", *told) == [1.0, 0.0, 0.0]
-    assert column("Who?", "link", *told) == [0.0, 1.0, 0.0]
-    assert column("Who?", "result_not_wanted", *told) == [0.0, 0.0, 1.0]
-    assert column("What accuracy?", "result_wanted", *told) == [0.0, 0.0, 1.0]
-
-
 def test_the_likeliest_sentences_are_chosen_in_reading_order() -> None:
     found = [quote(0, 10, 0.3), quote(1, 10, 0.2), quote(2, 10, 0.9)]
-    assert choose(found, 20, 0.1) == [found[0], found[2]]
+    assert choose(found, 20, 1.0) == [found[0], found[2]]
 
 
 def test_one_sentence_is_chosen_however_long_or_unlikely() -> None:
     found = [quote(0, 50, 0.01), quote(1, 50, 0.02)]
-    assert choose(found, 20, 0.1) == [found[1]]
+    assert choose(found, 20, 1.0) == [found[1]]
 
 
-def test_a_sentence_below_the_floor_or_too_long_is_left_out_and_a_shorter_one_taken() -> None:
+def test_a_sentence_too_long_is_left_out_and_a_shorter_one_taken() -> None:
     found = [quote(0, 10, 0.9), quote(1, 15, 0.8), quote(2, 5, 0.7), quote(3, 1, 0.05)]
-    assert choose(found, 20, 0.1) == [found[0], found[2]]
+    assert choose(found, 20, 1.0) == [found[0], found[2], found[3]]
+
+
+def test_enough_is_chosen_once_the_share_of_what_is_needed_stands() -> None:
+    found = [quote(0, 5, 0.1), quote(1, 5, 0.8), quote(2, 5, 0.6), quote(3, 5, 0.5)]
+    assert choose(found, 99, 0.3) == [found[1]]
+    assert choose(found, 99, 0.5) == [found[1], found[2]]
+    assert choose(found, 99, 0.9) == [found[1], found[2], found[3]]
 
 
 def test_of_nothing_nothing_is_chosen() -> None:
-    assert choose([], 20, 0.1) == []
+    assert choose([], 20, 0.5) == []
 
 
 @pytest.mark.parametrize(
@@ -141,6 +99,7 @@ def test_of_nothing_nothing_is_chosen() -> None:
         ("However, t-SNE shows four groups.", "t-SNE shows four groups."),
         ("It uses trees (e.g. oaks) and grass.", "It uses trees and grass."),
         ("It hears all owls, and the code is publicly available.", "It hears all owls."),
+        ("It hears all (i.e. owls that do not hoot).",) * 2,
         ("Thus, it works.", "Thus, it works."),
         ("However hard it tries, it fails (again).", "However hard it tries, it fails (again)."),
         ("Then it rests.", "Then it rests."),

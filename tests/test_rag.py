@@ -8,7 +8,7 @@ import pytest
 from corpora import BEES, COMPOST, OWLS, TIDES, Corpus, minilm, quoting_model, refusal_model
 from fakes import FakeJudge, FakeLLM
 
-from assistant import refusal, tokens
+from assistant import answerability, tokens
 from assistant.errors import ProviderInterrupted, UsageError
 from assistant.prompts import CANNOT_ANSWER, Prompts
 from assistant.quoting import quotes
@@ -142,7 +142,7 @@ def test_the_floor_is_half_as_high_where_several_papers_are_asked_for(corpus: Co
     ranking = corpus.retriever.rank(question, 12)
     best = ranking.passages[ranking.papers[0].paper.paper_id]
     found = quotes(quoting_model(), question, ranking.query, best)
-    probability = refusal_model().probability(refusal.features(ranking, found)[None])[0]
+    probability = refusal_model().probability(answerability.features(ranking, found)[None])[0]
     for factor, declined in ((1.5, False), (2.1, True)):
         strict = pipeline(corpus, stated_floor=float(probability) * factor)
         assert strict.ask(question).answer().refused == declined

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant.errors import ConfigError
+from assistant.trees import Trees
 from assistant.verify.alignment import Aligned
 from assistant.verify.measures import CLAIM_FEATURES, WORD_FEATURES, measure
-from assistant.verify.trees import Trees
 
 SHIPPED = Path(__file__).parent.parent / "models" / "judge.json"
 DOUBTS = (

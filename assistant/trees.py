@@ -10,9 +10,10 @@ Rows = NDArray[np.float64]
 
 
 class Trees:
-    """A sum of small trees, all walked at once."""
+    """A sum of small trees, all walked at once; `data` is what they are made of."""
 
     def __init__(self, data: Mapping[str, Any]) -> None:
+        self.data = data
         trees: Sequence[Mapping[str, Sequence[float]]] = data["trees"]
         sizes = [len(tree["value"]) for tree in trees]
         roots = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)

@@ -1,6 +1,6 @@
 import numpy as np
 
-from assistant.verify.trees import Trees
+from assistant.trees import Trees
 
 
 def test_trees_are_walked_to_their_leaves_and_summed() -> None:
