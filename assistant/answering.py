@@ -66,7 +66,7 @@ def generated(
     if not raw:
         raise ProviderError(f"{llm.model} answered with nothing: ask again, or set another --model")
     if is_refusal(raw):
-        return Draft("", (), (), tuple(papers), usage[0], refused=True)
+        return Draft("", (), (), tuple(papers), usage[0], refused=True, reply=raw)
     final = Renumbering(len(papers))
     text = final.text(raw)
     said = tuple(
@@ -74,7 +74,7 @@ def generated(
     )
     cited = tuple(papers[number - 1] for number in final.order)
     rest = tuple(paper for paper in papers if paper not in cited)
-    return Draft(text, said, cited, rest, usage[0])
+    return Draft(text, said, cited, rest, usage[0], reply=raw)
 
 
 def _listened(

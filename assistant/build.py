@@ -16,12 +16,13 @@ from assistant.generation import Index, Server
 from assistant.generation import open_index as open_generation
 from assistant.indexer import Indexer, IndexReport, Progress
 from assistant.prompts import Prompts
-from assistant.rag import AnswerStream, Limits, Models, Pipeline, SearchResult, verify_against
+from assistant.rag import Limits, Models, Pipeline, SearchResult, verify_against
 from assistant.readings import Readings
 from assistant.records import Source
 from assistant.relevance import Relevance
 from assistant.retriever import Retriever
 from assistant.schema import LLM, Encoder, Filters, Receipt, Sentence, Turn
+from assistant.stream import AnswerStream
 from assistant.verify import Judge
 
 CATALOG = "catalog.sqlite"
@@ -177,6 +178,9 @@ class Assistant:
             context_tokens=answer.context_tokens,
             floor=floors.floor,
             stated_floor=floors.stated_floor,
+            samples=answer.samples,
+            repairs=answer.repairs,
+            strike=answer.unsupported == "strike",
         )
 
     def _receipt(self) -> Receipt:

@@ -50,6 +50,8 @@ class Draft(NamedTuple):
     """What was read and not cited."""
     usage: Usage = Usage()
     refused: bool = False
+    reply: str = ""
+    """The model's own words, its citations as it numbered them."""
 
 
 def numbers_in(mark: str) -> list[int]:

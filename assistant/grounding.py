@@ -45,6 +45,17 @@ def ground(draft: Draft, readings: Readings, judge: Judge) -> Grounded:
     return Grounded(text, tuple(said), _citations(papers, said), (*papers, *rest))
 
 
+def renumbered(grounded: Grounded) -> Grounded:
+    """The same after sentences were taken out: citations that nothing carries are gone."""
+    count = len(grounded.citations)
+    text, said, papers = _in_order(grounded.text, grounded.sentences, grounded.papers[:count])
+    used = {number for sentence in said for number in sentence.citations}
+    cited, rest = papers[: len(used)], papers[len(used) :]
+    return Grounded(
+        text, tuple(said), _citations(cited, said), (*cited, *rest, *grounded.papers[count:])
+    )
+
+
 def _in_order(
     text: str, said: Sequence[Sentence], papers: Sequence[ScoredPaper]
 ) -> tuple[str, list[Sentence], list[ScoredPaper]]:
@@ -52,11 +63,11 @@ def _in_order(
     order = list(dict.fromkeys(number for sentence in said for number in sentence.citations))
     order += [number for number in range(1, len(papers) + 1) if number not in order]
     new = {old: number for number, old in enumerate(order, 1)}
-    renumbered = re.sub(r"\[(\d+)\]", lambda mark: f"[{new.get(int(mark[1]), int(mark[1]))}]", text)
+    marked = re.sub(r"\[(\d+)\]", lambda mark: f"[{new.get(int(mark[1]), int(mark[1]))}]", text)
     sentences = [
         replace(one, citations=tuple(new[number] for number in one.citations)) for one in said
     ]
-    return renumbered, sentences, [papers[number - 1] for number in order]
+    return marked, sentences, [papers[number - 1] for number in order]
 
 
 def _marked(text: str, start: int, sentence: str, number: int) -> tuple[str, int]:

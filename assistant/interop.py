@@ -21,8 +21,9 @@ from llama_index.core.query_engine import CustomQueryEngine
 from llama_index.core.retrievers import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
-from assistant.rag import AnswerStream, SearchResult
+from assistant.rag import SearchResult
 from assistant.schema import LLM, Answer, Filters, Message, ScoredPaper, Usage
+from assistant.stream import AnswerStream
 
 _CONTEXT_WINDOW = 16_000
 _MAX_TOKENS = 512

@@ -21,6 +21,8 @@ MARKS: Mapping[VerdictLabel, Mark] = {
     "uncited": Mark("⚠", "no source given"),
     "not_a_claim": Mark("·", "no claim"),
 }
+STRUCK = "struck, no source bears it out"
+"""What is said of a sentence that was taken out of an answer."""
 UNMARKED = frozenset({"supported", "not_a_claim"})
 """Verdicts that need no mark in an answer."""
 

@@ -21,6 +21,7 @@ _VARIABLES: Mapping[str, frozenset[str]] = {
     "answer.user": frozenset({"sources", "fence", "question", "refusal"}),
     "condense.system": frozenset(),
     "condense.user": frozenset({"history", "question"}),
+    "repair.user": frozenset({"sentences", "refusal"}),
 }
 _REFUSAL = re.compile(
     r"\b(?:the |these |any of the )?(?:given |provided )?(?:abstracts?|sources?)"

@@ -1,15 +1,15 @@
 """Question -> condensed, retrieved, answered, cited and verified: the pipeline from end to end."""
 
 import copy
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from time import perf_counter
-from typing import NamedTuple, cast
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from assistant import answerability, condense, refusal, selection, sentences, tokens
-from assistant.answering import Steps, embedded, generated
+from assistant.answering import embedded
 from assistant.blended import Blended
 from assistant.citations import Draft, without_marks
+from assistant.clock import Clock
 from assistant.config import EMBEDDED
 from assistant.errors import UsageError
 from assistant.grounding import Grounded, ground, verdict_of
@@ -19,6 +19,7 @@ from assistant.quoting import quotes
 from assistant.readings import Readings, read_paper
 from assistant.records import Source, check_question
 from assistant.relevance import Relevance
+from assistant.repairing import Standing, Writer
 from assistant.retriever import Ranking, Retriever
 from assistant.schema import (
     LLM,
@@ -34,6 +35,7 @@ from assistant.schema import (
     Usage,
     Verdict,
 )
+from assistant.stream import AnswerStream
 from assistant.verify import Judge, is_claim
 
 _READ = 12
@@ -59,6 +61,9 @@ class Limits:
     context_tokens: int
     floor: float
     stated_floor: float
+    samples: int = 1
+    repairs: int = 0
+    strike: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,41 +73,6 @@ class Models:
     quoting: Relevance
     refusal: Blended
     judge: Judge
-
-
-class AnswerStream:
-    """An answer on its way: iterate over its text, or take it whole."""
-
-    def __init__(self, steps: Generator[str, None, Answer]) -> None:
-        self._steps = steps
-        self._answer: Answer | None = None
-        self._failure: BaseException | None = None
-
-    def __iter__(self) -> Iterator[str]:
-        while self._answer is None:
-            if self._failure:
-                raise self._failure
-            try:
-                piece = next(self._steps)
-            except StopIteration as end:
-                self._answer = end.value
-                return
-            except BaseException as failure:
-                # Steps that failed are over, and would go on as if they had ended.
-                self._failure = failure
-                raise
-            yield piece
-
-    def close(self) -> None:
-        """Stop where it is, and let go of the model's reply."""
-        self._steps.close()
-
-    def answer(self) -> Answer:
-        """The finished answer; what was not yet asked for is done now."""
-        for _ in self:
-            pass
-        assert self._answer is not None, "iteration ends with the answer or raises"
-        return self._answer
 
 
 class Pipeline:
@@ -172,7 +142,7 @@ class Pipeline:
     def _answer(
         self, question: str, history: Sequence[Turn], filters: Filters, top_k: int
     ) -> Generator[str, None, Answer]:
-        clock = _Clock()
+        clock = Clock()
         standalone, spent = self._standalone(question, history, filters)
         clock.lap("condense")
         ranking = self._retriever.rank(standalone, max(top_k, _READ), filters)
@@ -180,29 +150,42 @@ class Pipeline:
         homes = list(named.values())
         clock.lap("retrieve")
         declined = self._declined(ranking, named)
-        draft = Draft("", (), (), ranking.papers[:top_k])
+        standing = Standing(Draft("", (), ()), Grounded("", (), (), ranking.papers[:top_k]))
         if declined is None:
-            draft = yield from clock.timed(self._steps(ranking, question, homes, top_k))
-            declined = refusal.made(ranking, homes) if draft.refused else None
+            steps = self._steps(ranking, question, homes, top_k, clock)
+            standing = yield from clock.timed(steps)
+            declined = self._withheld(standing, ranking, homes)
         clock.lap("answer")
         if declined:
-            yield declined.reason
-        grounded = ground(draft, self._readings, self._models.judge)
-        clock.lap("verify")
+            yield f"\n\n{declined.reason}" if standing.struck else declined.reason
+        grounded = standing.grounded
         text = declined.reason if declined else grounded.text
         return Answer(
             question=question,
             standalone_question=standalone,
             text=text,
-            sentences=grounded.sentences,
-            citations=grounded.citations,
+            sentences=() if declined else grounded.sentences,
+            citations=() if declined else grounded.citations,
             papers=grounded.papers,
             refusal=declined,
             model=self._llm.model if self._llm else EMBEDDED,
-            usage=self._usage(standalone, text, grounded, draft, spent),
+            usage=self._usage(standalone, text, grounded, standing.draft, spent),
             timings_ms=clock.laps(),
             receipt=self._receipt,
+            struck=standing.struck,
         )
+
+    def _withheld(
+        self, standing: Standing, ranking: Ranking, homes: Sequence[str]
+    ) -> Refusal | None:
+        """The refusal of a model, or of what it wrote where no source bears any of it out."""
+        if not standing.draft.refused:
+            return None
+        found = refusal.made(ranking, homes)
+        if standing.struck and self._llm:
+            reason = f"No source bears out what {self._llm.model} wrote. {found.reason}"
+            return replace(found, reason=reason)
+        return found
 
     def _standalone(
         self, question: str, history: Sequence[Turn], filters: Filters
@@ -229,18 +212,34 @@ class Pipeline:
             floor *= _FLOOR_OF_SEVERAL
         return refusal.made(ranking, homes) if probability < floor else None
 
-    def _steps(self, ranking: Ranking, question: str, homes: Sequence[str], top_k: int) -> Steps:
+    def _steps(
+        self, ranking: Ranking, question: str, homes: Sequence[str], top_k: int, clock: "Clock"
+    ) -> Generator[str, None, Standing]:
+        def grounded(draft: Draft) -> Grounded:
+            with clock.counting("verify"):
+                return ground(draft, self._readings, self._models.judge)
+
         if self._llm is None:
             chosen = selection.quoted(
                 self._models.quoting, ranking, question, homes, self._limits.max_words
             )
-            return embedded(chosen)
+            draft = yield from embedded(chosen)
+            return Standing(draft, grounded(draft))
         named = [hit for hit in ranking.papers if hit.paper.paper_id in homes]
         rest = [hit for hit in ranking.papers if hit not in named]
         wanted = [*named, *rest][: max(top_k, len(named))]
         papers = _fitting(wanted, self._limits.context_tokens, self._llm.model)
         messages = self._prompts.answer(papers, ranking.question)
-        return generated(self._llm, messages, papers, self._limits.max_tokens)
+        limits = self._limits
+        writer = Writer(
+            self._llm,
+            self._prompts,
+            limits.max_tokens,
+            limits.samples,
+            limits.repairs,
+            limits.strike,
+        )
+        return (yield from writer.write(messages, papers, grounded))
 
     def _usage(
         self, asked: str, text: str, grounded: Grounded, draft: Draft, spent: Usage
@@ -300,29 +299,3 @@ def _fitting(papers: Sequence[ScoredPaper], budget: int, model: str) -> Sequence
     """The best papers whose abstracts fit the budget; the best one always."""
     texts = [f"{hit.paper.title}\n{hit.paper.abstract}" for hit in papers]
     return papers[: max(1, tokens.head_that_fits(texts, budget, model))]
-
-
-class _Clock:
-    """What each step took, in milliseconds."""
-
-    def __init__(self) -> None:
-        self._start = self._last = perf_counter()
-        self._laps: dict[str, float] = {}
-
-    def lap(self, name: str) -> None:
-        now = perf_counter()
-        self._laps[name] = (now - self._last) * 1000
-        self._last = now
-
-    def timed(self, steps: Steps) -> Steps:
-        """The same steps; the first piece of text is noted."""
-        try:
-            first = next(steps)
-        except StopIteration as end:
-            return cast(Draft, end.value)
-        self._laps["first_token"] = (perf_counter() - self._start) * 1000
-        yield first
-        return (yield from steps)
-
-    def laps(self) -> dict[str, float]:
-        return {**self._laps, "total": (perf_counter() - self._start) * 1000}

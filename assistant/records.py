@@ -77,6 +77,7 @@ def answer_record(answer: Answer, id: Any = None) -> Record:
         "usage": answer.usage._asdict(),
         "timings_ms": {name: _number(ms, 1) for name, ms in answer.timings_ms.items()},
         "receipt": answer.receipt._asdict(),
+        "struck": [{"text": one.text, **_verdict(one)} for one in answer.struck],
     }
 
 

@@ -56,6 +56,9 @@ def _answer(record: Mapping[str, Any], known: Mapping[str, Paper]) -> Answer:
         usage=Usage(*(int(record["usage"][name]) for name in Usage._fields)),
         timings_ms={str(name): float(ms) for name, ms in record["timings_ms"].items()},
         receipt=Receipt(*(str(record["receipt"][name]) for name in Receipt._fields)),
+        struck=tuple(
+            _sentence({**one, "citations": []}, known) for one in record.get("struck", ())
+        ),
     )
 
 

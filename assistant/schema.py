@@ -208,6 +208,8 @@ class Answer:
     usage: Usage
     timings_ms: Mapping[str, float]
     receipt: Receipt
+    struck: tuple[Sentence, ...] = ()
+    """What a model wrote and no source bears out, taken out of the text."""
 
     @property
     def refused(self) -> bool:

@@ -15,11 +15,12 @@ from assistant.config import Settings
 from assistant.encoder import MODELS, MiniLM
 from assistant.generation import Index, open_index
 from assistant.prompts import Prompts
-from assistant.rag import AnswerStream, Limits, Models, Pipeline, SearchResult
+from assistant.rag import Limits, Models, Pipeline, SearchResult
 from assistant.readings import Readings
 from assistant.relevance import Relevance
 from assistant.retriever import Retriever
 from assistant.schema import Filters, Receipt, Turn
+from assistant.stream import AnswerStream
 from assistant.verify import Judge
 
 NO_FILTERS = Filters()

@@ -12,7 +12,7 @@ from whole import ready
 
 from assistant import config, sentences
 from assistant.build import Assistant
-from assistant.rag import AnswerStream, SearchResult
+from assistant.rag import SearchResult
 from assistant.retriever import Retriever
 from assistant.schema import (
     Answer,
@@ -26,6 +26,7 @@ from assistant.schema import (
     Usage,
     Verdict,
 )
+from assistant.stream import AnswerStream
 from evals import attribution
 from evals.dataset import FITTED, Sample, load
 from evals.gate import Bounds, missed

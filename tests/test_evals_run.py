@@ -12,9 +12,10 @@ import pytest
 from assistant import config
 from assistant.build import Assistant
 from assistant.corpus import merge, read_paths
-from assistant.rag import AnswerStream, Pipeline, SearchResult
+from assistant.rag import Pipeline, SearchResult
 from assistant.retriever import Retriever
 from assistant.schema import Answer, Filters, Paper, ScoredId, Turn, Verdict
+from assistant.stream import AnswerStream
 from evals import fit, report, rows
 from evals.cases import Case, cases
 from evals.dataset import FITTED, BadData, Sample, load

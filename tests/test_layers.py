@@ -1,17 +1,18 @@
 """The house: imports point down, each heavy library has its door, and no module grows too long.
 
-11 cli
-10 api
-9  ui
-8  build  interop
-7  rag  indexer
+12 cli
+11 api
+10 ui
+9  build  interop
+8  rag  indexer
+7  repairing
 6  refusal  answerability  selection  condense  answering  grounding
 5  retriever  quoting  verify  opening
 4  readings  generation  contents  relevance
 3  corpus catalog chunking encoder store lexical llm prompts citations late question
 2  rows, under the catalog; export feedback restored titles blended
 1  config records tokens clean sentences words logistic period lookup damage database marks
-   trees
+   trees clock stream
 0  schema errors
 """
 
@@ -33,12 +34,13 @@ LAYERS = {
         (
             "schema errors",
             "config records tokens clean sentences words logistic period lookup damage database"
-            " marks trees",
+            " marks trees clock stream",
             "export feedback restored rows titles blended",
             "corpus catalog chunking encoder store lexical llm prompts citations late question",
             "readings generation contents relevance",
             "retriever quoting verify opening",
             "refusal answerability selection condense answering grounding",
+            "repairing",
             "rag indexer",
             "build interop",
             "ui",

@@ -139,12 +139,32 @@ def test_a_sentence_without_a_citation_gets_the_paper_that_supports_it(ask: Aski
 
 
 def test_a_sentence_that_nothing_supports_is_shown_without_a_source(ask: Asking) -> None:
-    record = ask.answer(f"{CHEESE}.")
-    assert (verdicts(record), record["citations"]) == (["uncited"], [])
-    ask.server.enqueue(says(f"{CHEESE}."))
+    record = ask.answer(f"{STORES} [1]. {CHEESE}.")
+    assert verdicts(record) == ["supported", "uncited"]
+    ask.server.enqueue(says(f"{STORES} [1]. {CHEESE}."))
     ran = ask("ask", SERVING, "--strict")
     assert ran.code == 3
     assert f"⚠ no source given: “{CHEESE}.”" in ran.out
+
+
+def test_a_model_that_insists_on_what_no_source_bears_out_is_not_shown(ask: Asking) -> None:
+    ask.server.enqueue(says(f"{CHEESE}."))
+    record = ask.answer(f"{CHEESE}.")
+    assert record["refused"]
+    assert record["answer"].startswith("No source bears out what test-model wrote. ")
+    assert [sentence["text"] for sentence in record["struck"]] == [f"{CHEESE}."]
+    assert record["usage"]["requests"] == 2
+    ask.server.enqueue(says(f"{CHEESE}."), says(f"{CHEESE}."))
+    ran = ask("ask", SERVING)
+    assert (ran.code, CHEESE in ran.out.splitlines()[0]) == (3, False)
+    assert f"✗ struck, no source bears it out: “{CHEESE}.”" in ran.out
+
+
+def test_a_reply_of_faults_is_asked_for_once_more(ask: Asking) -> None:
+    ask.server.enqueue(says(f"{CHEESE}."))
+    record = ask.answer(f"{STORES} [1].")
+    assert (record["answer"], record["struck"]) == (f"{STORES} [1].", [])
+    assert CHEESE in ask.server.questions[-1].body["messages"][-1]["content"]
 
 
 def test_a_number_of_no_source_cites_nothing(ask: Asking) -> None:

@@ -3,6 +3,8 @@ from dataclasses import replace
 
 from stub_assistant import ABSTRACT, HIT, PAPER, answer, sentence
 
+from assistant.records import answer_record
+from assistant.restored import answer_of
 from assistant.schema import Answer, Citation, Evidence, Refusal, Sentence, Verdict
 from assistant.ui.answers import answer_html, plain_text, summary
 from assistant.ui.papers import abstract_html, link_html, merged, paper_html
@@ -55,6 +57,18 @@ def test_a_sentence_that_is_contradicted_says_so_in_words() -> None:
     html = answer_html(with_text(f"{WRONG.text} [1]", WRONG), 0)
     assert "✗ Contradicted : 10,000, not 3." in words(html)
     assert "The abstract says It trains low-rank factors, 10,000 times fewer." in words(html)
+
+
+def test_what_was_struck_can_be_read_behind_a_line() -> None:
+    plain = with_text(f"{FREEZES.text} [1]", FREEZES)
+    struck = replace(plain, struck=(replace(WRONG, text="It costs <b>2</b> dollars."),))
+    html = answer_html(struck, 0)
+    told = "1 sentence struck, no source bears it out It costs &lt;b&gt;2&lt;/b&gt; dollars."
+    assert told in words(html)
+    assert html.index("LoRA freezes") < html.index("<details")
+    assert "<details" not in answer_html(plain, 0)
+    restored = answer_of(answer_record(struck), [PAPER])
+    assert [one.text for one in restored.struck] == ["It costs <b>2</b> dollars."]
 
 
 def test_a_supported_sentence_carries_no_doubt() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from assistant.cli.screen import Screen
-from assistant.marks import MARKS, UNMARKED
+from assistant.marks import MARKS, STRUCK, UNMARKED
 from assistant.schema import Answer, Paper, ScoredPaper, Sentence, Verdict, VerdictLabel
 
 if TYPE_CHECKING:
@@ -27,12 +27,14 @@ def show_answer(screen: Screen, answer: Answer, *, streamed: bool = False) -> No
         screen.put(answer.text)
     if answer.refusal:
         _show_refusal(screen, answer)
+        _show_struck(screen, answer)
         return
     marked = [one for one in answer.sentences if one.verdict.label not in UNMARKED]
     if marked:
         screen.gap()
     for sentence in marked:
         _show_mark(screen, sentence)
+    _show_struck(screen, answer)
     show_sources(screen, answer)
 
 
@@ -101,6 +103,13 @@ def _show_mark(screen: Screen, sentence: Sentence) -> None:
         screen.put(f"the abstract says “{verdict.evidence.quote}”", first="  ")
     if verdict.reason:
         screen.put((verdict.reason, "dim"), first="  ")
+
+
+def _show_struck(screen: Screen, answer: Answer) -> None:
+    if answer.struck:
+        screen.gap()
+    for sentence in answer.struck:
+        screen.put((f"{STRUCK}: ", "dim"), f"“{sentence.text}”", first="✗ ")
 
 
 def _show_evidence(screen: Screen, verdict: Verdict, titles: Mapping[str, str]) -> None:

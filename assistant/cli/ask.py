@@ -12,8 +12,8 @@ from assistant.errors import UsageError
 
 if TYPE_CHECKING:
     from assistant.cli.screen import Screen
-    from assistant.rag import AnswerStream
     from assistant.schema import Answer
+    from assistant.stream import AnswerStream
 
 
 def register(app: typer.Typer) -> None:
@@ -77,11 +77,20 @@ def show_stream(session: Session, stream: "AnswerStream") -> "Answer":
             session.out.put(("⚠ stopped here: this answer is partial, and not verified", "yellow"))
         raise
     if not answer.refused and heard.split() != answer.text.split():
-        # The model left out citations, which were found since.
         session.out.gap()
-        session.out.put(("The same, with the sources found:", "bold"))
+        session.out.put((_what_changed(heard, answer), "bold"))
         session.out.put(answer.text)
     return answer
+
+
+def _what_changed(heard: str, answer: "Answer") -> str:
+    from assistant.citations import without_marks
+
+    if answer.struck:
+        return "The same, without what no source bears out:"
+    if without_marks(heard) == without_marks(answer.text):
+        return "The same, with the sources found:"
+    return "Asked again, since the sources bore out too little of it:"
 
 
 def summary(answer: "Answer") -> str:

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 
 EMBEDDED = "embedded"
 
@@ -75,6 +84,16 @@ class AnswerSettings(Section):
     timeout_s: float = Field(gt=0)
     max_retries: int = Field(ge=0, le=10)
     max_words: int = Field(ge=10)
+    samples: int = Field(ge=1, le=10)
+    repairs: int = Field(ge=0, le=3)
+    unsupported: Literal["mark", "strike"]
+
+    @field_validator("samples")
+    @classmethod
+    def _samples_differ(cls, samples: int, given: ValidationInfo) -> int:
+        if samples > 1 and given.data.get("temperature") == 0:
+            raise ValueError("should be 1 where answer.temperature is 0: all replies are the same")
+        return samples
 
 
 class RefusalSettings(Section):

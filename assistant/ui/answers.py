@@ -7,7 +7,7 @@ from typing import NamedTuple
 from assistant.citations import MARK, numbers_in
 from assistant.clean import for_html
 from assistant.config import EMBEDDED
-from assistant.marks import MARKS, UNMARKED, tally
+from assistant.marks import MARKS, STRUCK, UNMARKED, tally
 from assistant.schema import Answer, Citation, Paper, Sentence
 from assistant.ui.papers import date_words
 
@@ -24,8 +24,8 @@ class _Cited(NamedTuple):
 def answer_html(answer: Answer, turn: int) -> str:
     """The answer, without its sources; `turn` makes its ids its own."""
     if answer.refusal:
-        return _refusal_html(answer)
-    return "".join(_blocks(_lines(_Writer(answer, turn))))
+        return _refusal_html(answer) + _struck_html(answer)
+    return "".join(_blocks(_lines(_Writer(answer, turn)))) + _struck_html(answer)
 
 
 def summary(answer: Answer) -> str:
@@ -180,6 +180,16 @@ _KINDS = {
     "not_stated": "The abstract does not say",
     "false_premise": "The question takes for granted what the abstract does not say",
 }
+
+
+def _struck_html(answer: Answer) -> str:
+    """What was taken out, behind a line that unfolds."""
+    if not answer.struck:
+        return ""
+    count = len(answer.struck)
+    head = f"{count} sentence{'s' * (count > 1)} {STRUCK}"
+    items = "".join(f'<li dir="auto"><s>{for_html(one.text)}</s></li>' for one in answer.struck)
+    return f'<details class="struck"><summary>{head}</summary><ul>{items}</ul></details>'
 
 
 def _refusal_html(answer: Answer) -> str:
