@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from assistant import question as questions
 from assistant.late import Floats, best_matches, coverage
+from assistant.question import stem
 from assistant.quoting import Quote
 from assistant.readings import states_of
 from assistant.relevance import clauses
@@ -34,15 +35,7 @@ FEATURES = (
     "words_unmet", "share_words_half_met", "wants_number", "wants_reason", "wants_method",
 )  # fmt: skip
 
-_STEM = 3
 _WORD = re.compile(r"\w[\w'-]*")
-# What papers hold and abstracts seldom do.
-_DETAIL = re.compile(
-    r"\bexact(?:ly)?\b|\bprecise(?:ly)?\b|\blearning rate\b|\bbatch size\b|\bhow many (?:gpus|hours"
-    r"|annotators|parameters|layers|epochs|participants)\b"
-    r"|\bwhich (?:optimi[sz]er|gpu|dataset|loss|learning|batch)\b",
-    re.I,
-)
 _DIGIT = re.compile(r"\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|half|twice)\b", re.I)
 
 
@@ -83,7 +76,7 @@ def features(ranking: Ranking, quotes: Sequence[Quote]) -> NDArray[np.float64]:
         float(weights[matches < 0.4].sum()),
         float(np.sort(matches)[:3].mean()) if len(matches) else 0.0,
         here - float(np.mean(sorted(others, reverse=True)[:4])) if others else 0.0,
-        float(bool(_DETAIL.search(ranking.question))),
+        float(questions.asks_for_detail(ranking.question)),
         _in_title(ranking.question, best.paper.title),
         float(len(ranking.foreign)),
         *_closer_features(ranking, quotes),
@@ -132,7 +125,7 @@ def _elsewhere_features(ranking: Ranking, met: Floats) -> list[float]:
     states = [states_of(ranking.passages[paper.paper_id]) for paper in others[:_NEAR_PAPERS]]
     there = [best_matches(ranking.query, one) for one in states] or [np.zeros_like(met)]
     lack = np.maximum(np.max(there, axis=0) - met, 0)
-    stems = [_stem(word) for word in questions.content_words(ranking.question)]
+    stems = [stem(word) for word in questions.content_words(ranking.question)]
     texts = " ".join(f"{hit.paper.title} {hit.paper.abstract}" for hit in ranking.papers).lower()
     missing = float(sum(stem not in texts for stem in stems))
     return [
@@ -166,16 +159,12 @@ def _weakest_words(ranking: Ranking, met: Floats) -> list[float]:
 def _missing(question: str, text: str) -> float:
     """How many of the question's words do not stand in the paper, by their stems."""
     words = questions.content_words(question)
-    return float(sum(_stem(word) not in text for word in words))
+    return float(sum(stem(word) not in text for word in words))
 
 
 def _in_title(question: str, title: str) -> float:
     names = questions.names(question)
     return float(any(name.lower() in title.lower() for name in names))
-
-
-def _stem(word: str) -> str:
-    return word[: max(4, len(word) - _STEM)]
 
 
 def _thing_features(ranking: Ranking, matches: Floats, text: str) -> list[float]:
@@ -184,7 +173,7 @@ def _thing_features(ranking: Ranking, matches: Floats, text: str) -> list[float]
         return [0.0, 0.0, 0.0]
     inside = (ranking.query.starts >= span[0]) & (ranking.query.starts < span[1])
     words = questions.content_words(ranking.question[slice(*span)])
-    stems = [_stem(word) for word in words]
+    stems = [stem(word) for word in words]
     worded = sum(stem in text for stem in stems) / len(stems) if stems else 1.0
     return [1.0, float(matches[inside].mean()) if inside.any() else 1.0, worded]
 
@@ -199,7 +188,7 @@ def _word_features(question: str, text: str) -> list[float]:
     names = [name.lower() for name in questions.names(question)]
     found = sum(name in text for name in names)
     words = questions.content_words(question)
-    stems = [_stem(word) for word in words]
+    stems = [stem(word) for word in words]
     return [
         float(bool(names)),
         found / max(1, len(names)),

@@ -71,6 +71,13 @@ _ASKED_FOR = re.compile(
     r"[\w-]+[\s/]*){1,5})",
     re.I,
 )
+# What papers hold and abstracts seldom do.
+_DETAIL = re.compile(
+    r"\bexact(?:ly)?\b|\bprecise(?:ly)?\b|\blearning rate\b|\bbatch size\b|\bhow many (?:gpus|hours"
+    r"|annotators|parameters|layers|epochs|participants)\b"
+    r"|\bwhich (?:optimi[sz]er|gpu|dataset|loss|learning|batch)\b",
+    re.I,
+)
 _WORD = re.compile(r"[^\W\d_][\w'-]{3,}")
 _REFERS = re.compile(
     r"\b(?:it|its|they|them|their|theirs|this|these|those|that|then|he|she|ones?|the latter"
@@ -80,6 +87,7 @@ _REFERS = re.compile(
     re.I,
 )
 _FEW_WORDS = 3
+_ENDING = 3
 _HARDLY_ANY = 2
 
 
@@ -116,6 +124,11 @@ def content_words(question: str) -> list[str]:
     return [word for word in words if word not in STOP_WORDS]
 
 
+def stem(word: str) -> str:
+    """The head of a word, which its other forms share."""
+    return word[: max(4, len(word) - _ENDING)]
+
+
 def wants_several(question: str) -> bool:
     """Whether the answer should come from several papers."""
     return bool(_SEVERAL.search(question))
@@ -133,6 +146,11 @@ def asked_for(question: str) -> tuple[int, int] | None:
         return None
     start, _ = found.span(1)
     return start, start + len(found.group(1).rstrip())
+
+
+def asks_for_detail(question: str) -> bool:
+    """Whether `question` asks for what papers hold and abstracts seldom do."""
+    return bool(_DETAIL.search(question))
 
 
 def speaks_of_papers(question: str) -> bool:

@@ -201,6 +201,8 @@ class Pipeline:
         # A model knows other words for a name; quoted sentences must have the name itself.
         if declined := refusal.by_name(ranking, named if self._llm is None else {}):
             return declined
+        if self._llm is None and (declined := refusal.by_detail(ranking)):
+            return declined
         homes = list(named.values())
         best = ranking.passages[ranking.papers[0].paper.paper_id]
         found = quotes(self._models.quoting, ranking.question, ranking.query, best)

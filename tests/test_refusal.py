@@ -3,7 +3,7 @@ import pytest
 from corpora import COMPOST, OWLS, Corpus
 
 from assistant.late import Query
-from assistant.refusal import by_name, kind_of, made
+from assistant.refusal import by_detail, by_name, kind_of, made
 from assistant.retriever import Ranking
 from assistant.schema import Refusal, ScoredPaper
 
@@ -72,3 +72,26 @@ def test_a_refusal_for_other_reasons_still_names_what_is_lacking(corpus: Corpus)
     ranking = corpus.retriever.rank("How loud is BatEar?", 6)
     assert "BatEar" in made(ranking, ()).reason
     assert "BatEar" not in made(ranking, [ranking.papers[0].paper.paper_id]).reason
+
+
+def test_a_detail_whose_words_the_abstract_lacks_is_declined_by_its_name(corpus: Corpus) -> None:
+    question = "Which learning rate does OwlEar use?"
+    refusal = by_detail(corpus.retriever.rank(question))
+    assert refusal is not None
+    assert refusal.kind == "not_stated"
+    assert refusal.reason == f"The nearest paper's abstract tells no learning rate: {OWLS}."
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Exactly how many recordings is OwlEar trained on?",
+        "Which birds does OwlEar hear?",
+        "How does OwlEar learn?",
+        "Compare the exact learning rates of OwlEar and TideFormer.",
+    ],
+)
+def test_what_the_abstract_may_tell_is_not_declined_for_its_words(
+    corpus: Corpus, question: str
+) -> None:
+    assert by_detail(corpus.retriever.rank(question)) is None
