@@ -9,7 +9,7 @@
 5  retriever  quoting  verify  opening
 4  readings  generation  contents
 3  corpus catalog chunking encoder store lexical llm prompts citations late question
-2  rows, under the catalog; export feedback restored titles
+2  rows, under the catalog; export feedback orders restored titles
 1  config records tokens clean sentences words logistic period lookup damage database marks
 0  schema errors
 """
@@ -33,7 +33,7 @@ LAYERS = {
             "schema errors",
             "config records tokens clean sentences words logistic period lookup damage database"
             " marks",
-            "export feedback restored rows titles",
+            "export feedback orders restored rows titles",
             "corpus catalog chunking encoder store lexical llm prompts citations late question",
             "readings generation contents",
             "retriever quoting verify opening",
