@@ -11,7 +11,7 @@
 3  corpus catalog chunking encoder store lexical llm prompts citations late question
 2  rows, under the catalog; export feedback orders restored titles
 1  config records tokens clean sentences words logistic period lookup damage database marks
-0  schema errors
+0  schema errors redact
 """
 
 import ast
@@ -30,7 +30,7 @@ LAYERS = {
     name: layer
     for layer, names in enumerate(
         (
-            "schema errors",
+            "schema errors redact",
             "config records tokens clean sentences words logistic period lookup damage database"
             " marks",
             "export feedback orders restored rows titles",

@@ -55,6 +55,7 @@ def examine(session: Session) -> Iterator[Finding]:
     """The findings, each as soon as it is known; a fault in one check leaves the others be."""
     settings = session.settings()
     yield check_config(settings)
+    yield check_keys(settings)
     yield _guarded("data", lambda: check_data(settings.data.folder))
     yield _guarded("prompts", check_prompts)
     yield _guarded("encoder", lambda: check_encoder(settings))
@@ -75,6 +76,17 @@ def check_config(settings: "Settings") -> Finding:
     changed = [one for one in provenance(settings) if one.source not in ("default", "not set")]
     said = ", ".join(f"{one.name} ({one.source})" for one in changed)
     return Finding("config", "ok", said or "every setting has its default")
+
+
+def check_keys(settings: "Settings") -> Finding:
+    """Which keys and passwords are set, each by its last four characters."""
+    from assistant.config import provenance
+    from assistant.config.sources import STANDARD
+
+    names = {name: variable for variable, (name, *_) in STANDARD.items()}
+    told = [one for one in provenance(settings) if one.name.startswith("keys.") and one.value]
+    said = ", ".join(f"{names[one.name]} {one.value}" for one in told)
+    return Finding("keys", "ok", said or "none is set")
 
 
 def check_data(folder: Path) -> Finding:
