@@ -17,7 +17,7 @@ from assistant.logistic import Logistic
 from assistant.prompts import Prompts
 from assistant.quoting import quotes
 from assistant.readings import Readings, read_paper
-from assistant.records import Source, check_question
+from assistant.records import Source, check_question, check_turns
 from assistant.retriever import Ranking, Retriever
 from assistant.schema import (
     LLM,
@@ -140,7 +140,7 @@ class Pipeline:
         top_k: int | None = None,
     ) -> AnswerStream:
         """The answer to `question`; nothing is done before it is asked for."""
-        question = _checked(question)
+        question, history = _checked(question), check_turns(history)
         return AnswerStream(self._answer(question, history, filters, top_k or self._limits.top_k))
 
     def search(

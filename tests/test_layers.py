@@ -10,8 +10,8 @@
 4  readings  generation  contents
 3  corpus catalog chunking encoder store lexical llm prompts citations late question
 2  rows, under the catalog; export feedback orders restored titles
-1  config records tokens clean sentences words logistic period lookup damage database marks
-0  schema errors redact
+1  config records tokens sentences words logistic period lookup damage database marks
+0  schema errors redact clean
 """
 
 import ast
@@ -30,9 +30,8 @@ LAYERS = {
     name: layer
     for layer, names in enumerate(
         (
-            "schema errors redact",
-            "config records tokens clean sentences words logistic period lookup damage database"
-            " marks",
+            "schema errors redact clean",
+            "config records tokens sentences words logistic period lookup damage database marks",
             "export feedback orders restored rows titles",
             "corpus catalog chunking encoder store lexical llm prompts citations late question",
             "readings generation contents",

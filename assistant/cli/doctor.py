@@ -1,6 +1,7 @@
 """`assistant doctor`: what is configured, reachable, indexed, out of date; each with its cure."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -186,8 +187,19 @@ def _check_text(pages: "tuple[PageReport, ...]") -> Iterator[Finding]:
     if kinds["unreadable"]:
         detail = f"{kinds['unreadable']:,} lines or files cannot be read"
         yield Finding("text", "warn", detail, "run `assistant index -v` to see which")
-    cleaned = f"hidden characters were taken out at {kinds['cleaned']:,} places"
-    yield Finding("text", "ok", cleaned if kinds["cleaned"] else "no hidden characters")
+    yield Finding("text", "ok", _cleaned(pages))
+
+
+def _cleaned(pages: "tuple[PageReport, ...]") -> str:
+    """How many hidden characters of which kind were taken out on the way in."""
+    removed: Counter[str] = Counter()
+    for page in pages:
+        for note in page.notes:
+            if note.kind == "cleaned":
+                counts = re.findall(r"(\d+) (\w+)", note.text)
+                removed.update({kind: int(count) for count, kind in counts})
+    said = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in removed.most_common())
+    return f"hidden characters taken out: {said}" if said else "no hidden characters"
 
 
 def _guarded(name: str, check: Callable[[], Finding]) -> Finding:

@@ -11,6 +11,7 @@ from random import uniform
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from assistant.clean import at_entry
 from assistant.errors import ConfigError, ProviderError
 from assistant.llm.deadline import Timed
 from assistant.llm.faults import Fault, Server, broken_off, ending_error, error_for
@@ -123,10 +124,10 @@ class OpenAILLM:
             for delta in self._until_the_end(deltas, reply):
                 if delta.finish:
                     timed.hurry(_GRACE_S)
-                if text := hidden.feed(filtered.feed(delta.text)):
+                if text := _cleaned(hidden.feed(filtered.feed(delta.text))):
                     reply.said.append(text)
                     yield Piece(text)
-        if rest := hidden.feed(filtered.finish()) + hidden.finish():
+        if rest := _cleaned(hidden.feed(filtered.finish()) + hidden.finish()):
             reply.said.append(rest)
             yield Piece(rest)
         yield Piece("", reply.usage(self.model))
@@ -291,6 +292,10 @@ def complete(llm: LLM, messages: Sequence[Message], max_tokens: int) -> tuple[st
         texts.append(piece.text)
         usage = piece.usage or usage
     return "".join(texts), usage
+
+
+def _cleaned(piece: str) -> str:
+    return at_entry(piece, keep_lines=True).text
 
 
 def _checked_url(url: str) -> str:
