@@ -7,6 +7,7 @@ from threading import Lock, RLock
 from typing import Any, Self
 
 from assistant import config, quoting, refusal
+from assistant.budget import Budgeted, Ledger
 from assistant.catalog import Catalog
 from assistant.config import EMBEDDED, Settings
 from assistant.encoder import MODELS, MiniLM, OpenAIEncoder
@@ -229,7 +230,7 @@ class Assistant:
         from assistant.llm import OpenAILLM
 
         answer, key = self.settings.answer, self.settings.api_key
-        return OpenAILLM(
+        llm = OpenAILLM(
             model,
             base_url=answer.base_url or None,
             api_key=key.get_secret_value() if key else None,
@@ -238,6 +239,9 @@ class Assistant:
             max_retries=answer.max_retries,
             temperature=answer.temperature,
         )
+        if not answer.tokens_per_day:
+            return llm
+        return Budgeted(llm, Ledger(self.settings.data.folder, answer.tokens_per_day))
 
     @property
     def _server(self) -> Server | None:

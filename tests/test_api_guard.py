@@ -179,7 +179,7 @@ def test_to_come_without_a_token_is_no_failed_attempt(locked: Address) -> None:
 
 def test_failures_are_forgotten_after_a_minute() -> None:
     now = [0.0]
-    failures = Failures(lambda: now[0])
+    failures = Failures(5, lambda: now[0])
     for _ in range(5):
         failures.add("a")
     assert failures.locked("a") == 60
@@ -192,7 +192,7 @@ def test_failures_are_forgotten_after_a_minute() -> None:
 
 def test_clients_without_number_take_no_memory_without_number() -> None:
     now = [0.0]
-    failures = Failures(lambda: now[0])
+    failures = Failures(5, lambda: now[0])
     for number in range(30_000):
         now[0] += 0.01
         failures.add(str(number))

@@ -75,6 +75,7 @@ class AnswerSettings(Section):
     timeout_s: float = Field(gt=0)
     max_retries: int = Field(ge=0, le=10)
     max_words: int = Field(ge=10)
+    tokens_per_day: int = Field(ge=0)
 
 
 class RefusalSettings(Section):
@@ -101,6 +102,10 @@ class ServerSettings(Section):
     concurrent: int = Field(ge=1, le=256)
     waiting: int = Field(ge=0, le=10_000)
     upload_mb: int = Field(ge=1, le=1024)
+    body_kb: int = Field(ge=16, le=102_400)
+    per_minute: int = Field(ge=0)
+    per_session: int = Field(ge=0)
+    failed_logins: int = Field(ge=1, le=1000)
 
 
 class Keys(Section):
