@@ -9,6 +9,8 @@ from typing import Any
 HIDDEN = "***"
 """What stands in the place of a secret."""
 _LIKE_A_KEY = re.compile(r"\bsk-[\w*.\-]{6,}|\b(?:Bearer|Basic)\s+[\w+/=.~\-]{4,}", re.IGNORECASE)
+_CODE = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[\w-]{8,}\b")
+_LINE = 40
 # Shorter ones stand within common words; and these open no door, they only fill a place.
 _SHORTEST = 8
 _NO_SECRETS = frozenset({"lm-studio", "not-needed", "no-key-required"})
@@ -19,6 +21,11 @@ def remember(secret: str) -> None:
     """Hide `secret` from now on, in whatever this process says."""
     if _is_secret(secret):
         _known.add(secret)
+
+
+def known() -> list[str]:
+    """Every secret that is hidden."""
+    return sorted(_known)
 
 
 def _is_secret(text: str) -> bool:
@@ -67,24 +74,39 @@ def _said(record: logging.LogRecord) -> str:
 
 
 class Stream:
-    """Pieces of a text -> the same pieces without one secret, however it was cut."""
+    """Pieces of a text -> the same pieces without some secrets, however they were cut."""
 
-    def __init__(self, secret: str) -> None:
-        self._secret = secret if _is_secret(secret) else ""
+    def __init__(self, *secrets: str) -> None:
+        self._secrets = [secret for secret in secrets if _is_secret(secret)]
+        self._firsts = {secret[0] for secret in self._secrets}
+        self._longest = max(map(len, self._secrets), default=0)
         self._held = ""
 
     def feed(self, piece: str) -> str:
-        """What can be passed on; an end that may yet become the secret is held back."""
-        if not self._secret:
-            return piece
-        text = (self._held + piece).replace(self._secret, HIDDEN)
-        longest = min(len(text), len(self._secret) - 1)
-        ends = (size for size in range(longest, 0, -1) if self._secret.startswith(text[-size:]))
-        held = next(ends, 0)
-        self._held = text[len(text) - held :]
-        return text[: len(text) - held]
+        """What can be passed on; an end that may yet become a secret is held back."""
+        text = self._held + piece
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        cut = self._safe_length(text)
+        self._held = text[cut:]
+        return text[:cut]
 
     def finish(self) -> str:
         """What was held back to the end."""
         rest, self._held = self._held, ""
         return rest
+
+    def _safe_length(self, text: str) -> int:
+        for at in range(max(0, len(text) - self._longest + 1), len(text)):
+            if text[at] in self._firsts and any(
+                secret.startswith(text[at:]) for secret in self._secrets
+            ):
+                return at
+        return len(text)
+
+
+def confidential(instructions: str) -> list[str]:
+    """The lines of our instructions that no reply may repeat, and whatever in them is a code."""
+    lines = [line.strip() for line in instructions.splitlines()]
+    codes = _CODE.findall(instructions)
+    return [*(line for line in lines if len(line) >= _LINE), *codes]
