@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Lock, RLock
 from typing import Any, Self
 
-from assistant import config, quoting, refusal
+from assistant import config, least, quoting, refusal
 from assistant.budget import Budgeted, Ledger
 from assistant.catalog import Catalog
 from assistant.config import EMBEDDED, Settings
@@ -47,6 +47,7 @@ class Assistant:
     @classmethod
     def open(cls, config_file: Path | None = None, *, settings: Settings | None = None) -> Self:
         """An assistant as configured; nothing is read before it is needed."""
+        least.check()
         return cls(settings or config.load(config_file))
 
     def close(self) -> None:

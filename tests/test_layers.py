@@ -9,7 +9,7 @@
 5  retriever  quoting  verify  opening
 4  readings  generation  contents
 3  corpus catalog chunking encoder store lexical llm prompts citations late question
-2  rows, under the catalog; budget export feedback orders restored titles
+2  rows, under the catalog; least budget export feedback orders restored titles
 1  config records tokens sentences words logistic period lookup damage database marks
 0  schema errors redact clean
 """
@@ -32,7 +32,7 @@ LAYERS = {
         (
             "schema errors redact clean",
             "config records tokens sentences words logistic period lookup damage database marks",
-            "budget export feedback orders restored rows titles",
+            "budget export feedback least orders restored rows titles",
             "corpus catalog chunking encoder store lexical llm prompts citations late question",
             "readings generation contents",
             "retriever quoting verify opening",
