@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple, cast
 
-from assistant import condense, refusal, selection, sentences, tokens
+from assistant import condense, refusal, selection, sentences, sides, tokens
 from assistant.answering import Steps, embedded, generated
 from assistant.citations import Draft, without_marks
 from assistant.config import EMBEDDED
@@ -174,7 +174,7 @@ class Pipeline:
         clock = _Clock()
         standalone, spent = self._standalone(question, history, filters)
         clock.lap("condense")
-        ranking = self._retriever.rank(standalone, max(top_k, _READ), filters)
+        ranking = sides.collapsed(self._retriever.rank(standalone, max(top_k, _READ), filters))
         named = self._retriever.named(standalone)
         homes = list(named.values())
         clock.lap("retrieve")
@@ -182,6 +182,8 @@ class Pipeline:
         draft = Draft("", (), (), ranking.papers[:top_k])
         if declined is None:
             draft = yield from clock.timed(self._steps(ranking, question, homes, top_k))
+            if not draft.refused and not selection.wants_several(standalone, homes):
+                draft = yield from sides.both_sides(draft, ranking, standalone)
             declined = refusal.made(ranking, homes) if draft.refused else None
         clock.lap("answer")
         if declined:

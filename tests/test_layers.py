@@ -1,10 +1,11 @@
 """The house: imports point down, each heavy library has its door, and no module grows too long.
 
-11 cli
-10 api
-9  ui
-8  build  interop
-7  rag  indexer
+12 cli
+11 api
+10 ui
+9  build  interop
+8  rag  indexer
+7  sides
 6  refusal  selection  condense  answering  grounding
 5  retriever  quoting  verify  opening
 4  readings  generation  contents
@@ -37,6 +38,7 @@ LAYERS = {
             "readings generation contents",
             "retriever quoting verify opening",
             "refusal selection condense answering grounding",
+            "sides",
             "rag indexer",
             "build interop",
             "ui",
