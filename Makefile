@@ -35,6 +35,7 @@ test: install ## Run the tests, with coverage
 lint: install ## Look for faults and for lines out of style
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/deptry .
 
 types: install ## Check the types
 	$(BIN)/mypy

@@ -13,6 +13,7 @@ from assistant.citations import (
 from assistant.errors import ProviderError
 from assistant.prompts import CANNOT_ANSWER, is_refusal
 from assistant.quoting import Quote, Quoted, trimmed
+from assistant.redact import Stream, confidential, known
 from assistant.schema import LLM, Message, ScoredPaper, Usage
 
 _LONGEST_NAME = 60
@@ -80,11 +81,14 @@ def generated(
 def _listened(
     llm: LLM, messages: Sequence[Message], max_tokens: int, heard: list[str], usage: list[Usage]
 ) -> Iterator[str]:
+    hidden = Stream(*confidential(messages[0].content), *known())
     for piece in llm.stream(messages, max_tokens=max_tokens):
         if piece.usage:
             usage[0] = piece.usage
-        heard.append(piece.text)
-        yield piece.text
+        heard.append(hidden.feed(piece.text))
+        yield heard[-1]
+    heard.append(hidden.finish())
+    yield heard[-1]
 
 
 def _unless_refused(pieces: Iterator[str]) -> Iterator[str]:

@@ -6,8 +6,9 @@ from pathlib import Path
 from threading import Lock, RLock
 from typing import Any, Self
 
-from assistant import answerability, config
+from assistant import answerability, config, least
 from assistant.blended import Blended
+from assistant.budget import Budgeted, Ledger
 from assistant.catalog import Catalog
 from assistant.config import EMBEDDED, Settings
 from assistant.encoder import MODELS, MiniLM, OpenAIEncoder
@@ -48,6 +49,7 @@ class Assistant:
     @classmethod
     def open(cls, config_file: Path | None = None, *, settings: Settings | None = None) -> Self:
         """An assistant as configured; nothing is read before it is needed."""
+        least.check()
         return cls(settings or config.load(config_file))
 
     def close(self) -> None:
@@ -234,7 +236,7 @@ class Assistant:
         from assistant.llm import OpenAILLM
 
         answer, key = self.settings.answer, self.settings.api_key
-        return OpenAILLM(
+        llm = OpenAILLM(
             model,
             base_url=answer.base_url or None,
             api_key=key.get_secret_value() if key else None,
@@ -243,6 +245,9 @@ class Assistant:
             max_retries=answer.max_retries,
             temperature=answer.temperature,
         )
+        if not answer.tokens_per_day:
+            return llm
+        return Budgeted(llm, Ledger(self.settings.data.folder, answer.tokens_per_day))
 
     @property
     def _server(self) -> Server | None:

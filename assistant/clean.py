@@ -33,6 +33,7 @@ _HIDDEN: tuple[tuple[str, str], ...] = (
 _HIDDEN_CHARACTER = re.compile(
     "|".join(f"(?P<{category}>[{characters}])" for category, characters in _HIDDEN)
 )
+_HIDDEN_IN_JSON = re.compile(f"{_HIDDEN_CHARACTER.pattern}|[\u2028\u2029]")
 _BREAK = re.compile("\r\n|[\t\n\x0b\x0c\r\x85\u2028\u2029]")
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _BREAK_INSIDE_A_LINE = re.compile("[\t\x0b\x0c]")
@@ -106,6 +107,19 @@ def _is_emoji(character: str) -> bool:
 def for_terminal(text: str) -> str:
     """Text that moves no cursor, sets no colour and hides nothing; lines stay lines."""
     return at_entry(text, keep_lines=True).text
+
+
+def for_json(line: str) -> str:
+    """A line of JSON with the same values, which on a terminal does nothing and hides nothing."""
+    return _HIDDEN_IN_JSON.sub(_as_json_escape, line)
+
+
+def _as_json_escape(match: re.Match[str]) -> str:
+    if "\ud800" <= match[0] <= "\udfff":
+        # Half a character is none, whoever reads it back.
+        return "?"
+    units = match[0].encode("utf-16-be")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
 def for_html(text: str) -> str:

@@ -8,6 +8,7 @@ AssistantError                1
 ├── ProviderError             5   the model's server failed
 │   ├── ProviderAuthError     5   it refuses the key
 │   ├── ProviderRateLimit     5   it asks us to slow down
+│   │   └── BudgetSpent       5   our own limit of tokens a day is reached
 │   ├── ProviderTimeout       5   it took longer than the deadline
 │   ├── ProviderUnreachable   5   nothing answers at its address
 │   └── ProviderInterrupted   5   its reply broke off before the end
@@ -59,6 +60,10 @@ class ProviderAuthError(ProviderError):
 
 class ProviderRateLimit(ProviderError):
     """Too many requests, or the account's quota is spent."""
+
+
+class BudgetSpent(ProviderRateLimit):
+    """The tokens that may be spent in a day are spent."""
 
 
 class ProviderTimeout(ProviderError):

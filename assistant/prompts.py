@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+from assistant import orders
 from assistant.clean import for_prompt
 from assistant.errors import ConfigError
 from assistant.schema import Message, ScoredPaper, Turn
@@ -121,7 +122,8 @@ def is_refusal(text: str) -> bool:
 
 def _source(number: int, scored: ScoredPaper, fence: str) -> str:
     paper = scored.paper
-    fields = {f"[{number}] Title": paper.title, "Date": paper.date, "Abstract": paper.abstract}
+    abstract = orders.told(paper.abstract)
+    fields = {f"[{number}] Title": paper.title, "Date": paper.date, "Abstract": abstract}
     lines = [
         f"{label}: {' '.join(for_prompt(text, fence).split())}"
         for label, text in fields.items()

@@ -5,7 +5,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from assistant import answerability, condense, refusal, selection, sentences, tokens
+from assistant import answerability, condense, refusal, selection, sentences, sides, tokens
 from assistant.answering import embedded
 from assistant.blended import Blended
 from assistant.citations import Draft, without_marks
@@ -17,7 +17,7 @@ from assistant.late import Passage
 from assistant.prompts import Prompts
 from assistant.quoting import quotes
 from assistant.readings import Readings, read_paper
-from assistant.records import Source, check_question
+from assistant.records import Source, check_question, check_turns
 from assistant.relevance import Relevance
 from assistant.repairing import Standing, Writer
 from assistant.retriever import Ranking, Retriever
@@ -111,7 +111,7 @@ class Pipeline:
         top_k: int | None = None,
     ) -> AnswerStream:
         """The answer to `question`; nothing is done before it is asked for."""
-        question = _checked(question)
+        question, history = _checked(question), check_turns(history)
         return AnswerStream(self._answer(question, history, filters, top_k or self._limits.top_k))
 
     def search(
@@ -145,7 +145,7 @@ class Pipeline:
         clock = Clock()
         standalone, spent = self._standalone(question, history, filters)
         clock.lap("condense")
-        ranking = self._retriever.rank(standalone, max(top_k, _READ), filters)
+        ranking = sides.collapsed(self._retriever.rank(standalone, max(top_k, _READ), filters))
         named = self._retriever.named(standalone)
         homes = list(named.values())
         clock.lap("retrieve")
@@ -221,11 +221,14 @@ class Pipeline:
             with clock.counting("verify"):
                 return ground(draft, self._readings, self._models.judge)
 
+        several = selection.wants_several(ranking.question, homes)
         if self._llm is None:
             chosen = selection.quoted(
                 self._models.quoting, ranking, question, homes, self._limits.max_words
             )
             draft = yield from embedded(chosen)
+            if not several:
+                draft = yield from sides.both_sides(draft, ranking, ranking.question)
             return Standing(draft, grounded(draft))
         named = [hit for hit in ranking.papers if hit.paper.paper_id in homes]
         rest = [hit for hit in ranking.papers if hit not in named]
@@ -241,7 +244,11 @@ class Pipeline:
             limits.repairs,
             limits.strike,
         )
-        return (yield from writer.write(messages, papers, grounded))
+        standing = yield from writer.write(messages, papers, grounded)
+        if several or standing.draft.refused or standing.struck:
+            return standing
+        draft = yield from sides.both_sides(standing.draft, ranking, ranking.question)
+        return standing if draft is standing.draft else Standing(draft, grounded(draft))
 
     def _usage(
         self, asked: str, text: str, grounded: Grounded, draft: Draft, spent: Usage

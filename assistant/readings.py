@@ -8,6 +8,7 @@ from threading import Lock
 
 import numpy as np
 
+from assistant import orders
 from assistant.catalog import Catalog
 from assistant.late import Floats, Passage, passages, unit
 from assistant.schema import Chunk, Paper, Reader, Reading
@@ -81,7 +82,7 @@ class Readings:
             unread = [c.embedded_text for c in mine if c.embedded_text not in read]
             read.update(zip(unread, self._reader.read(unread), strict=True))
             pairs = [(chunk, read[chunk.embedded_text]) for chunk in mine]
-            result[paper.paper_id] = passages(paper.abstract, pairs)
+            result[paper.paper_id] = _statements(passages(paper.abstract, pairs))
         return result
 
     def _stored(self, texts: Sequence[str]) -> dict[str, Reading]:
@@ -92,6 +93,12 @@ class Readings:
             (str(self._reader.identity), json.dumps(list(keys))),
         )
         return {keys[key]: _reading(*blobs) for key, *blobs in rows}
+
+
+def _statements(found: list[Passage]) -> list[Passage]:
+    """What the abstract states; an order that was planted in it is no evidence."""
+    planted = orders.given([passage.text for passage in found])
+    return [passage for at, passage in enumerate(found) if at not in planted]
 
 
 def whole(paper: Paper) -> Chunk:

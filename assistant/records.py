@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from assistant.clean import at_entry, for_json
 from assistant.errors import UsageError
 from assistant.schema import (
     Answer,
@@ -54,8 +55,8 @@ class ClaimRow(NamedTuple):
 
 
 def dumps(record: Mapping[str, Any]) -> str:
-    """One line of JSON, every script readable as it is; lone surrogates are replaced."""
-    return json.dumps(record, ensure_ascii=False).encode("utf-8", "replace").decode("utf-8")
+    """One line of JSON, every script readable as it is, and nothing hidden in it."""
+    return for_json(json.dumps(record, ensure_ascii=False))
 
 
 def answer_record(answer: Answer, id: Any = None) -> Record:
@@ -147,13 +148,21 @@ def claim_row(row: Mapping[str, Any]) -> ClaimRow:
 
 
 def check_question(question: str) -> str:
-    """The question without space round it, or an error where it cannot be used."""
+    """The question, cleaned and without space round it, or an error where it cannot be used."""
     return _check("question", question, QUESTION_LIMIT)
 
 
 def check_text(text: str) -> str:
-    """The text without space round it, or an error where it cannot be verified."""
+    """The text, cleaned and without space round it, or an error where it cannot be verified."""
     return _check("text", text, TEXT_LIMIT)
+
+
+def check_turns(turns: Iterable[Turn]) -> tuple[Turn, ...]:
+    """What was said before, cleaned."""
+    return tuple(
+        Turn(*(at_entry(said, keep_lines=True).text for said in (turn.user, turn.assistant)))
+        for turn in turns
+    )
 
 
 def fully_supported(sentences: Sequence[Sentence]) -> bool:
@@ -163,11 +172,12 @@ def fully_supported(sentences: Sequence[Sentence]) -> bool:
 
 
 def _check(what: str, text: str, limit: int) -> str:
-    if not text.strip():
-        raise UsageError(f"the {what} is empty: write one, or give - to read standard input")
     if len(text) > limit:
         raise UsageError(f"the {what} has {len(text):,} characters: shorten it to {limit:,}")
-    return text.strip()
+    text = at_entry(text, keep_lines=True).text.strip()
+    if not text:
+        raise UsageError(f"the {what} is empty: write one, or give - to read standard input")
+    return text
 
 
 def _text(row: Any, key: str) -> str:

@@ -24,7 +24,6 @@ from stub_assistant import ABSTRACT, HIT, PAPER, StubAssistant, answer
 
 from assistant import errors
 from assistant.api import events
-from assistant.api.frame import JSON_LIMIT
 from assistant.errors import AssistantError, CatalogError, ProviderInterrupted, UsageError
 from assistant.records import (
     QUESTION_LIMIT,
@@ -315,7 +314,7 @@ def test_half_a_character_is_no_question(address: Address) -> None:
 
 @pytest.mark.parametrize("path", ["/api/ask", "/v1/chat/completions", "/mcp"])
 def test_a_body_too_large_is_413(address: Address, path: str) -> None:
-    response = address.post(path, {"question": "x" * JSON_LIMIT})
+    response = address.post(path, {"question": "x" * 1_000_000})
     assert response.status_code == 413
     assert "1 MB" in response.text
 

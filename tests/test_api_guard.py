@@ -1,4 +1,5 @@
 import base64
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -179,7 +180,7 @@ def test_to_come_without_a_token_is_no_failed_attempt(locked: Address) -> None:
 
 def test_failures_are_forgotten_after_a_minute() -> None:
     now = [0.0]
-    failures = Failures(lambda: now[0])
+    failures = Failures(5, lambda: now[0])
     for _ in range(5):
         failures.add("a")
     assert failures.locked("a") == 60
@@ -192,7 +193,7 @@ def test_failures_are_forgotten_after_a_minute() -> None:
 
 def test_clients_without_number_take_no_memory_without_number() -> None:
     now = [0.0]
-    failures = Failures(lambda: now[0])
+    failures = Failures(5, lambda: now[0])
     for number in range(30_000):
         now[0] += 0.01
         failures.add(str(number))
@@ -395,3 +396,39 @@ def test_a_forged_address_does_not_escape_the_count(locked: Address) -> None:
         for n in range(6)
     ]
     assert [one.status_code for one in found] == [401] * 5 + [429]
+
+
+SECRET_FILES = [
+    "/etc/passwd",
+    "/etc%2Fpasswd",
+    "../../../../etc/passwd",
+    "..%2f..%2f..%2fetc%2fpasswd",
+    "%2e%2e/%2e%2e/etc/passwd",
+    "..%252f..%252fetc%252fpasswd",
+    "....//....//etc/passwd",
+    "file:///etc/passwd",
+    "/proc/self/environ",
+    "config.toml",
+    "\\\\host\\share",
+    "%00/etc/passwd",
+    "http://127.0.0.1:9/x",
+]
+
+
+@pytest.mark.parametrize("path", SECRET_FILES)
+@pytest.mark.parametrize("route", ["/gradio_api/file=", "/file=", "/static/", "/assets/"])
+def test_no_file_of_the_machine_is_given_out(page: Address, route: str, path: str) -> None:
+    given = page.get(f"{route}{path}", **basic("reader", PASSWORD))
+    assert 400 <= given.status_code < 500
+
+
+def test_large_bodies_take_no_memory() -> None:
+    with served(StubAssistant(), server_upload_mb=1) as address:
+        address.post("/api/ask", {"question": "x" * 900_000})
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for _ in range(30):
+            refused = address.post("/api/ask", {"question": "x" * 3_000_000})
+            assert refused.status_code == 413
+            assert "is larger than" in refused.text
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        assert grown < 50_000

@@ -12,6 +12,7 @@ from assistant.errors import CatalogError, CorpusError, IndexMissing
 
 class Note(NamedTuple):
     kind: str
+    text: str = ""
 
 
 class Page(NamedTuple):
@@ -89,13 +90,17 @@ def test_an_index_that_finds_nothing_is_to_be_rebuilt(cli: Cli) -> None:
 
 
 def test_changed_pages_and_dirty_text_are_named(cli: Cli) -> None:
-    notes = (Note("cleaned"), Note("cleaned"), Note("unreadable"))
+    notes = (
+        Note("cleaned", "hidden characters taken out: 3 zero_width, 1 bidi"),
+        Note("cleaned", "hidden characters taken out: 2 zero_width"),
+        Note("unreadable"),
+    )
     changed = tuple(Page(f"p{n}.txt", "01", notes[: 3 * (n == 0)]) for n in range(7))
     pages(cli, lambda: changed)
     ran = cli("doctor")
     assert "changed or new: p0.txt, p1.txt, p2.txt, p3.txt, p4.txt …" in ran.out
     assert "1 lines or files cannot be read" in ran.out
-    assert "hidden characters were taken out at 2 places" in ran.out
+    assert "hidden characters taken out: 5 zero width, 1 bidi" in ran.out
     assert ran.code == 0
 
 

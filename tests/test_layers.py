@@ -5,15 +5,15 @@
 10 ui
 9  build  interop
 8  rag  indexer
-7  repairing
+7  repairing  sides
 6  refusal  answerability  selection  condense  answering  grounding
 5  retriever  quoting  verify  opening
 4  readings  generation  contents  relevance
-3  corpus catalog chunking encoder store lexical llm prompts citations late question
-2  rows, under the catalog; export feedback restored titles blended
-1  config records tokens clean sentences words logistic period lookup damage database marks
-   trees clock stream
-0  schema errors
+3  corpus  catalog  chunking  encoder  store  lexical  llm  prompts  citations  late  question
+2  rows  budget  export  feedback  least  orders  restored  titles  blended
+1  config  records  tokens  sentences  words  logistic  period  lookup  damage  database  marks
+   trees  clock  stream
+0  schema  errors  redact  clean
 """
 
 import ast
@@ -32,15 +32,15 @@ LAYERS = {
     name: layer
     for layer, names in enumerate(
         (
-            "schema errors",
-            "config records tokens clean sentences words logistic period lookup damage database"
-            " marks trees clock stream",
-            "export feedback restored rows titles blended",
+            "schema errors redact clean",
+            "config records tokens sentences words logistic period lookup damage database marks"
+            " trees clock stream",
+            "rows budget export feedback least orders restored titles blended",
             "corpus catalog chunking encoder store lexical llm prompts citations late question",
             "readings generation contents relevance",
             "retriever quoting verify opening",
             "refusal answerability selection condense answering grounding",
-            "repairing",
+            "repairing sides",
             "rag indexer",
             "build interop",
             "ui",
@@ -58,7 +58,7 @@ DOORS = {
     "chromadb": {"store"},
     "dotenv": {"config"},
     "fastapi": {"api", "ui"},
-    "filelock": {"feedback", "indexer"},
+    "filelock": {"budget", "feedback", "indexer"},
     "gradio": {"ui"},
     "httpx": {"llm", "store"},
     "llama_index": {"chunking", "interop"},

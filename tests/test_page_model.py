@@ -9,6 +9,8 @@ from browser import QUESTION, Readers, Visit, chromium, readers, serving  # noqa
 from provider import Exchange, Provider, fails, resets, says
 from whole import SERVING, ready  # noqa: F401
 
+from evals.hostile import attacks
+
 STORES = "S-LoRA stores all adapters in the main memory [1]."
 WRONG = "S-LoRA can improve the throughput by up to 9 times [1]."
 NOWHERE = "The moon is made of green cheese [1]."
@@ -140,6 +142,25 @@ def test_markup_in_a_reply_is_shown_and_not_run(visit: Visit, server: Provider) 
     assert "<img src=" in visit.last(".answer").inner_text()
     time.sleep(0.2)
     assert visit.page.evaluate("window.hit") is None
+
+
+def test_hostile_texts_do_nothing_in_the_page_whoever_says_them(
+    visit: Visit, server: Provider
+) -> None:
+    """Foreign requests and breaches of the policy fail every test of the page."""
+    hostile = [attack.text for attack in attacks()]
+    dialogs: list[str] = []
+    visit.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    server.enqueue(says("\n\n".join(f"{text} [1]." for text in hostile)))
+    visit.ask(f"{SERVING} {' '.join(hostile[3:7])}")
+    server.enqueue(fails(400, hostile[3]))
+    visit.ask(SERVING)
+    visit.page.reload()
+    visit.page.wait_for_selector("#transcript .turn")
+    links = visit.page.eval_on_selector_all("a[href]", "all => all.map(one => one.href)")
+    assert [link for link in links if not link.startswith(("http://", "https://"))] == []
+    assert visit.page.locator("#transcript img, #transcript script, #transcript svg").count() == 0
+    assert dialogs == []
 
 
 def test_a_lost_connection_is_said_and_what_was_typed_stays(

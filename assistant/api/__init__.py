@@ -13,8 +13,9 @@ from starlette.routing import BaseRoute, Match, Route
 from assistant.api import completions, native
 from assistant.api.events import Gone
 from assistant.api.frame import Ending, SafeHeaders, Sizes
-from assistant.api.guard import PROGRAMS, Login, Names
+from assistant.api.guard import PROGRAMS, Failures, Login, Names
 from assistant.api.mcp import mount_mcp
+from assistant.api.rate import Paces
 from assistant.api.served import Served
 from assistant.api.turns import Turns
 from assistant.api.wrong import Journal, Wrong, invalid
@@ -72,8 +73,20 @@ def _middleware(settings: Settings, served: Served) -> list[Middleware]:
         Middleware(SafeHeaders),
         Middleware(Ending, journal=served.journal, turns=served.turns),
         Middleware(Names, host=server.host, names=server.names),
-        Middleware(Login, user=server.user, password=keys.password, token=keys.token),
-        Middleware(Sizes, page_limit=page_limit),
+        Middleware(
+            Login,
+            user=server.user,
+            password=keys.password,
+            token=keys.token,
+            failures=Failures(server.failed_logins),
+        ),
+        Middleware(Sizes, page_limit=page_limit, body_limit=server.body_kb * 1000),
+        Middleware(
+            Paces,
+            per_minute=server.per_minute,
+            per_session=server.per_session,
+            page_limit=page_limit,
+        ),
     ]
 
 

@@ -12,9 +12,8 @@ from assistant.api.guard import is_for_programs, refuse
 from assistant.api.turns import Turns, stopping
 from assistant.api.wrong import Journal, Wrong
 
-JSON_LIMIT = 1_000_000
-"""Bytes of a body for programs."""
 _BODY_S = 30.0
+UNENDING = Wrong(408, "the body did not come to its end: send it again", 2)
 # The page's framework compiles its templates with Function(): without 'unsafe-eval' the transcript
 # stays empty.
 POLICY = (
@@ -107,8 +106,8 @@ class Sizes:
     An upload is passed on as it comes; the page counts it again, file by file.
     """
 
-    def __init__(self, app: ASGIApp, page_limit: int) -> None:
-        self._app, self._page_limit = app, page_limit
+    def __init__(self, app: ASGIApp, page_limit: int, body_limit: int) -> None:
+        self._app, self._page_limit, self._body_limit = app, page_limit, body_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, or refuses it."""
@@ -116,15 +115,15 @@ class Sizes:
             await self._app(scope, receive, send)
             return
         for_programs = is_for_programs(scope["path"])
-        limit = JSON_LIMIT if for_programs else self._page_limit
+        limit = self._body_limit if for_programs else self._page_limit
         wrong = _unfit(Headers(scope=scope), limit, for_programs)
         if wrong is None and for_programs:
             try:
-                receive = _replayed(await _whole(receive, limit), receive)
+                receive = replayed(await whole_body(receive, limit), receive)
             except _TooMuch:
                 wrong = _too_large(limit)
             except TimeoutError:
-                wrong = Wrong(408, "the body did not come to its end: send it again", 2)
+                wrong = UNENDING
         if wrong is None:
             await self._app(scope, receive, send)
         else:
@@ -145,10 +144,11 @@ def _unfit(headers: Headers, limit: int, for_programs: bool) -> Wrong | None:
 
 
 def _too_large(limit: int) -> Wrong:
-    return Wrong(413, f"the body is larger than {limit // 1_000_000} MB: send less at once", 2)
+    return Wrong(413, f"the body is larger than {limit / 1_000_000:.3g} MB: send less at once", 2)
 
 
-async def _whole(receive: Receive, limit: int) -> Message:
+async def whole_body(receive: Receive, limit: int) -> Message:
+    """The body in one message, or the client's going; too long a one is refused by `Sizes`."""
     parts, size, more = [], 0, True
     async with asyncio.timeout(_BODY_S):
         while more:
@@ -162,7 +162,8 @@ async def _whole(receive: Receive, limit: int) -> Message:
     return {"type": "http.request", "body": b"".join(parts), "more_body": False}
 
 
-def _replayed(first: Message, receive: Receive) -> Receive:
+def replayed(first: Message, receive: Receive) -> Receive:
+    """What gives `first` once more, and then goes on."""
     left = [first]
 
     async def replay() -> Message:

@@ -23,7 +23,7 @@ PROGRAMS = ("/api", "/v1", "/mcp")
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _NAME = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:\[\]/@]+)(:\d{1,5})?")
 _SAFE = {"GET", "HEAD"}
-_FAILURES, _WINDOW_S = 5, 60.0
+_WINDOW_S = 60.0
 _MOST_CLIENTS = 10_000
 _TOKEN = "send it as Authorization: Bearer …"
 _ASK = {
@@ -96,8 +96,8 @@ class Names:
 class Failures:
     """Failed attempts of each client in the last minute."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
+    def __init__(self, most: int, now: Callable[[], float] = time.monotonic) -> None:
+        self._most, self._now = most, now
         self._times: dict[str, deque[float]] = {}
 
     def locked(self, client: str) -> int:
@@ -108,7 +108,7 @@ class Failures:
         now = self._now()
         while times and times[0] <= now - _WINDOW_S:
             times.popleft()
-        if len(times) < _FAILURES:
+        if len(times) < self._most:
             return 0
         return max(1, round(times[0] + _WINDOW_S - now))
 
@@ -116,7 +116,7 @@ class Failures:
         """Note a failed attempt."""
         if len(self._times) >= _MOST_CLIENTS:
             self._times = {one: times for one in self._times if (times := self._recent(one))}
-        self._times.setdefault(client, deque(maxlen=_FAILURES)).append(self._now())
+        self._times.setdefault(client, deque(maxlen=self._most)).append(self._now())
 
     def _recent(self, client: str) -> deque[float]:
         self.locked(client)
@@ -131,12 +131,17 @@ class Login:
     """
 
     def __init__(
-        self, app: ASGIApp, user: str, password: SecretStr | None, token: SecretStr | None
+        self,
+        app: ASGIApp,
+        user: str,
+        password: SecretStr | None,
+        token: SecretStr | None,
+        failures: Failures,
     ) -> None:
         self._app = app
         self._page = password and f"{user}:{password.get_secret_value()}".encode()
         self._programs = token and token.get_secret_value().encode()
-        self._failures = Failures()
+        self._failures = failures
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes the request on, or asks for a login."""
@@ -157,7 +162,7 @@ class Login:
         wanted = self._programs if for_programs else self._page
         if not wanted:
             return None
-        client = _client(scope)
+        client = client_of(scope)
         if pause := self._failures.locked(client):
             message = f"too many failed attempts: try again in {pause} s"
             return Wrong(429, message, 4, "Unauthorized", pause)
@@ -190,7 +195,7 @@ def _given(authorization: str, for_programs: bool) -> bytes | None:
     return raw
 
 
-def _client(scope: Scope) -> str:
+def client_of(scope: Scope) -> str:
     """Whom failures are counted for; the addresses of one IPv6 network are one client's."""
     host = (scope.get("client") or ("", 0))[0]
     with suppress(ValueError):

@@ -32,7 +32,6 @@ from mcp.types import (
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from assistant.api.frame import JSON_LIMIT
 from assistant.api.tools import INSTRUCTIONS, TOOLS, Found, read_input
 from assistant.api.turns import Turns
 from assistant.api.wrong import Journal
@@ -83,7 +82,8 @@ def make_server(assistant: "Assistant", turns: Turns, journal: Journal) -> "Serv
 
 def mount_mcp(app: FastAPI, assistant: "Assistant", turns: Turns, journal: Journal) -> None:
     """Adds POST /mcp to the app; the app's own lifespan starts and ends it."""
-    address = _Address(make_server(assistant, turns, journal))
+    body_limit = assistant.settings.server.body_kb * 1000
+    address = _Address(make_server(assistant, turns, journal), body_limit)
     app.router.routes.append(Route(PATH, address, methods=["POST"], include_in_schema=False))
     before = app.router.lifespan_context
 
@@ -133,8 +133,8 @@ async def _end_at_a_signal(
 class _Address:
     """The ASGI end: each request stands alone, and its reply is one JSON object."""
 
-    def __init__(self, server: "Server[Any]") -> None:
-        self._server = server
+    def __init__(self, server: "Server[Any]", body_limit: int) -> None:
+        self._server, self._body_limit = server, body_limit
         self._manager: StreamableHTTPSessionManager | None = None
 
     @asynccontextmanager
@@ -145,7 +145,7 @@ class _Address:
             json_response=True,
             stateless=True,
             security_settings=_ELSEWHERE,
-            max_request_body_size=JSON_LIMIT,
+            max_request_body_size=self._body_limit,
         )
         async with self._manager.run():
             yield

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from assistant import redact
 from assistant.api.turns import Busy, Stopping
 from assistant.config import Settings
 from assistant.errors import (
@@ -41,7 +42,6 @@ _TYPES = {400: "invalid_request_error", 401: "authentication_error", 429: "rate_
 _SOON_S = 2
 # A provider's error says in words after how long to ask again.
 _AGAIN = re.compile(r"\bagain in (\d+) s\b")
-_LIKE_A_KEY = re.compile(r"sk-[\w*.\-]{6,}|Bearer\s+\S+|Basic\s+\S+", re.IGNORECASE)
 
 
 class Wrong(NamedTuple):
@@ -87,9 +87,10 @@ class Journal:
 
     def __init__(self, settings: Settings) -> None:
         keys = (getattr(settings.keys, name) for name in type(settings.keys).model_fields)
-        self._secrets = [
-            key.get_secret_value() for key in keys if isinstance(key, SecretStr) and str(key)
-        ]
+        for key in keys:
+            if isinstance(key, SecretStr):
+                redact.remember(key.get_secret_value())
+        redact.watch_logs()
 
     def wrong(self, error: Exception) -> Wrong:
         """What a client is told of `error`."""
@@ -98,19 +99,14 @@ class Journal:
         if isinstance(error, HTTPException):
             return Wrong(error.status_code, f"{error.detail}: see /api/openapi.json", 2)
         number = secrets.token_hex(6)
-        LOGGER.error("%s: %s", number, self._hidden("".join(traceback.format_exception(error))))
+        LOGGER.error("%s: %s", number, redact.redacted("".join(traceback.format_exception(error))))
         message = f"something failed here: whoever runs this address finds {number} in its log"
         return Wrong(500, message, 1, "Unexpected")
-
-    def _hidden(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return _LIKE_A_KEY.sub("***", text)
 
 
 def _expected(error: AssistantError) -> Wrong:
     status = next((_STATUS[one] for one in type(error).__mro__ if one in _STATUS), 500)
-    message = " ".join(str(error).split())
+    message = redact.redacted(" ".join(str(error).split()))
     again = _AGAIN.search(message) if status == 429 else None
     pause = int(again[1]) if again else _SOON_S if status == 503 else None
     return Wrong(status, message, error.exit_code, type(error).__name__, pause)

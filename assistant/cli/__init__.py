@@ -99,13 +99,17 @@ def _help_of(error: TyperException) -> str:
 
 def _fail(message: str, code: int) -> int:
     from assistant.clean import for_terminal
+    from assistant.redact import redacted
 
-    sys.stderr.write(f"error: {' '.join(for_terminal(message).split())}\n")
+    sys.stderr.write(f"error: {' '.join(for_terminal(redacted(message)).split())}\n")
     return code
 
 
 def _unexpected(error: Exception, arguments: list[str]) -> int:
     if {"-v", "--verbose"} & set(arguments):
-        traceback.print_exception(error)
+        from assistant.clean import for_terminal
+        from assistant.redact import redacted
+
+        sys.stderr.write(for_terminal(redacted("".join(traceback.format_exception(error)))))
     what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return _fail(f"unexpected {what} (-v shows where)", 1)

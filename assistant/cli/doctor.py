@@ -1,6 +1,7 @@
 """`assistant doctor`: what is configured, reachable, indexed, out of date; each with its cure."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,6 +56,7 @@ def examine(session: Session) -> Iterator[Finding]:
     """The findings, each as soon as it is known; a fault in one check leaves the others be."""
     settings = session.settings()
     yield check_config(settings)
+    yield check_keys(settings)
     yield _guarded("data", lambda: check_data(settings.data.folder))
     yield _guarded("prompts", check_prompts)
     yield _guarded("encoder", lambda: check_encoder(settings))
@@ -75,6 +77,17 @@ def check_config(settings: "Settings") -> Finding:
     changed = [one for one in provenance(settings) if one.source not in ("default", "not set")]
     said = ", ".join(f"{one.name} ({one.source})" for one in changed)
     return Finding("config", "ok", said or "every setting has its default")
+
+
+def check_keys(settings: "Settings") -> Finding:
+    """Which keys and passwords are set, each by its last four characters."""
+    from assistant.config import provenance
+    from assistant.config.sources import STANDARD
+
+    names = {name: variable for variable, (name, *_) in STANDARD.items()}
+    told = [one for one in provenance(settings) if one.name.startswith("keys.") and one.value]
+    said = ", ".join(f"{names[one.name]} {one.value}" for one in told)
+    return Finding("keys", "ok", said or "none is set")
 
 
 def check_data(folder: Path) -> Finding:
@@ -174,8 +187,19 @@ def _check_text(pages: "tuple[PageReport, ...]") -> Iterator[Finding]:
     if kinds["unreadable"]:
         detail = f"{kinds['unreadable']:,} lines or files cannot be read"
         yield Finding("text", "warn", detail, "run `assistant index -v` to see which")
-    cleaned = f"hidden characters were taken out at {kinds['cleaned']:,} places"
-    yield Finding("text", "ok", cleaned if kinds["cleaned"] else "no hidden characters")
+    yield Finding("text", "ok", _cleaned(pages))
+
+
+def _cleaned(pages: "tuple[PageReport, ...]") -> str:
+    """How many hidden characters of which kind were taken out on the way in."""
+    removed: Counter[str] = Counter()
+    for page in pages:
+        for note in page.notes:
+            if note.kind == "cleaned":
+                counts = re.findall(r"(\d+) (\w+)", note.text)
+                removed.update({kind: int(count) for count, kind in counts})
+    said = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in removed.most_common())
+    return f"hidden characters taken out: {said}" if said else "no hidden characters"
 
 
 def _guarded(name: str, check: Callable[[], Finding]) -> Finding:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pydantic import SecretStr, ValidationError
 
+from assistant import redact
 from assistant.config import sources
 from assistant.config.resources import default_data_folder, resource, version
 from assistant.config.settings import EMBEDDED, Keys, Settings
@@ -79,6 +80,9 @@ def _validated(given: dict[str, Given]) -> Settings:
     except ValidationError as error:
         raise ConfigError(_fault(error.errors()[0], given)) from None
     settings._sources = {name: source for name, (_, source) in given.items()}
+    for _, key in settings.keys:
+        if isinstance(key, SecretStr):
+            redact.remember(key.get_secret_value())
     return settings
 
 

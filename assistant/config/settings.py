@@ -87,6 +87,7 @@ class AnswerSettings(Section):
     samples: int = Field(ge=1, le=10)
     repairs: int = Field(ge=0, le=3)
     unsupported: Literal["mark", "strike"]
+    tokens_per_day: int = Field(ge=0)
 
     @field_validator("samples")
     @classmethod
@@ -120,6 +121,10 @@ class ServerSettings(Section):
     concurrent: int = Field(ge=1, le=256)
     waiting: int = Field(ge=0, le=10_000)
     upload_mb: int = Field(ge=1, le=1024)
+    body_kb: int = Field(ge=16, le=102_400)
+    per_minute: int = Field(ge=0)
+    per_session: int = Field(ge=0)
+    failed_logins: int = Field(ge=1, le=1000)
 
 
 class Keys(Section):

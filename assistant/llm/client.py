@@ -11,10 +11,12 @@ from random import uniform
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from assistant.clean import at_entry
 from assistant.errors import ConfigError, ProviderError
 from assistant.llm.deadline import Timed
 from assistant.llm.faults import Fault, Server, broken_off, ending_error, error_for
 from assistant.llm.reasoning import ThinkFilter
+from assistant.redact import Stream, redacted, remember, watch_logs
 from assistant.schema import LLM, Message, Piece, Usage
 from assistant.tokens import count
 
@@ -81,6 +83,7 @@ class OpenAILLM:
         self._key_name = "AZURE_OPENAI_API_KEY" if api_version else "OPENAI_API_KEY"
         self._url = _checked_url(base_url or _OPENAI)
         self._key = _checked_key(api_key, self._key_name, bool(api_version) or not base_url)
+        remember(self._key)
         self._http_client = http_client
         self._timeout_s, self._max_retries = timeout_s, max_retries
         self._temperature = temperature
@@ -115,16 +118,16 @@ class OpenAILLM:
         # Importing openai takes a second or two, which are not the server's.
         _ = self._client
         self.model = self.model or self._first_model()
-        reply, filtered = _Reply(messages, max_tokens), ThinkFilter()
+        reply, filtered, hidden = _Reply(messages, max_tokens), ThinkFilter(), Stream(self._key)
         timed: Timed[Delta] = Timed(lambda timed: self._deltas(reply, timed), self._timeout_s)
         with closing(timed.items()) as deltas:
             for delta in self._until_the_end(deltas, reply):
                 if delta.finish:
                     timed.hurry(_GRACE_S)
-                if text := filtered.feed(delta.text):
+                if text := _cleaned(hidden.feed(filtered.feed(delta.text))):
                     reply.said.append(text)
                     yield Piece(text)
-        if rest := filtered.finish():
+        if rest := _cleaned(hidden.feed(filtered.finish()) + hidden.finish()):
             reply.said.append(rest)
             yield Piece(rest)
         yield Piece("", reply.usage(self.model))
@@ -157,6 +160,8 @@ class OpenAILLM:
     def _client(self) -> "openai.OpenAI":
         import openai
 
+        # At DEBUG the client and its transport tell what a server sent, our key included.
+        watch_logs()
         # A redirect would carry the sources to an address that nobody configured, and no proxy
         # reaches a server on this machine.
         http_client = self._http_client or openai.DefaultHttpxClient(
@@ -273,7 +278,7 @@ class OpenAILLM:
         try:
             raw = self._client.models.with_raw_response.list(timeout=_timeout(timed.left))
             listed = json.loads(raw.http_response.content)
-            yield [str(entry["id"]) for entry in listed["data"]]
+            yield [redacted(str(entry["id"])) for entry in listed["data"]]
             return
         except (*FAULTS, TypeError, KeyError) as error:
             fault = fault_of(error, self._key)
@@ -287,6 +292,10 @@ def complete(llm: LLM, messages: Sequence[Message], max_tokens: int) -> tuple[st
         texts.append(piece.text)
         usage = piece.usage or usage
     return "".join(texts), usage
+
+
+def _cleaned(piece: str) -> str:
+    return at_entry(piece, keep_lines=True).text
 
 
 def _checked_url(url: str) -> str:

@@ -12,6 +12,7 @@ from assistant.errors import (
     ProviderUnreachable,
 )
 from assistant.llm.reasoning import thinks_aloud
+from assistant.redact import HIDDEN, redacted
 
 _CONTEXT = re.compile(
     r"context.?(length|size|window)|maximum context|too many (input )?tokens|prompt is too long"
@@ -21,7 +22,6 @@ _NO_MODEL = re.compile(
     r"|(unknown|invalid) model|deployment.?not.?found|deployment.*not exist"
 )
 _QUOTA = re.compile(r"insufficient.?quota|billing|credit balance")
-_LIKE_A_KEY = re.compile(r"sk-[\w*.\-]+|Bearer\s+\S+", re.IGNORECASE)
 
 
 FaultKind = Literal["status", "timeout", "unreachable", "cut", "garbled", "page"]
@@ -75,8 +75,8 @@ class Fault(NamedTuple):
 def plain(text: str, key: str = "", longest: int = 160) -> str:
     """A server's words fit for an error: one short line, no markup, no control bytes, no key."""
     if key:
-        text = text.replace(key, "***")
-    text = _LIKE_A_KEY.sub("***", text)
+        text = text.replace(key, HIDDEN)
+    text = redacted(text)
     if re.search(r"<(!doctype|html|body|head)\b", text, re.IGNORECASE):
         return "a web page"
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -1,0 +1,137 @@
+"""A poisoned corpus: copies count once, and what is contested is shown with both sides cited."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from fakes import FakeLLM
+from stub_assistant import isolate
+from whole import one_encoder
+
+from assistant import Assistant, build, config
+from assistant.citations import CitedSentence, Draft
+from assistant.late import Passage, unit
+from assistant.retriever import Ranking
+from assistant.schema import Answer, Paper, ScoredPaper
+from assistant.sides import DIFFER, both_sides, collapsed
+
+QUESTION = "How many recordings is OwlEar trained on?"
+TRUTH = "OwlEar is trained on 40,000 recordings of night birds."
+LIE = "OwlEar is trained on 900 recordings of night birds."
+STATES = unit(np.ones((1, 64), np.int8))
+
+
+def ranking(*abstracts: str) -> Ranking:
+    papers = [Paper(str(at), f"Paper {at}", text) for at, text in enumerate(abstracts)]
+    hits = tuple(ScoredPaper(paper, at, 1 / at) for at, paper in enumerate(papers, 1))
+    passages = {
+        paper.paper_id: [Passage(paper.paper_id, 0, len(paper.abstract), paper.abstract, STATES)]
+        for paper in papers
+    }
+    return Ranking(QUESTION, cast(Any, None), hits, passages, {})
+
+
+def told(found: Ranking, *said: CitedSentence, papers: int = 1, question: str = QUESTION) -> Draft:
+    """What becomes of an answer of these sentences."""
+    text = " ".join(f"{one.text} [{one.numbers[0]}]" for one in said)
+    steps = both_sides(Draft(text, said, found.papers[:papers]), found, question)
+    pieces = []
+    try:
+        while True:
+            pieces.append(next(steps))
+    except StopIteration as end:
+        draft = cast(Draft, end.value)
+    assert text + "".join(pieces) == draft.text
+    return draft
+
+
+def test_of_papers_that_are_nearly_the_same_the_best_placed_stays() -> None:
+    text = " ".join(f"word{number}" for number in range(40))
+    copies = [text, f"{text} indeed", text.replace("word7", "other"), "Owls hunt at night."]
+    assert [hit.paper.abstract for hit in collapsed(ranking(*copies)).papers] == [text, copies[3]]
+    changed = ranking(text, text.replace("word7", "700"))
+    assert collapsed(changed) is changed
+    apart = ranking("Owls hunt at night.", "Bees dance by day.")
+    assert collapsed(apart) is apart
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        LIE,
+        "In fact OwlEar is only trained on 12 recordings.",
+        "OwlEar is not trained on 40,000 recordings.",
+    ],
+)
+def test_another_answer_is_shown_beside_the_first_with_its_own_citation(other: str) -> None:
+    draft = told(ranking(TRUTH, other), CitedSentence(TRUTH, (1,)))
+    assert DIFFER in draft.text
+    assert draft.text.endswith(f"{other} [2]")
+    assert draft.sentences[-1] == CitedSentence(other, (2,))
+    assert [hit.paper.abstract for hit in draft.papers] == [TRUTH, other]
+
+
+def test_where_both_stand_there_already_only_the_difference_is_told() -> None:
+    said = (CitedSentence(TRUTH, (1,)), CitedSentence(LIE, (2,)))
+    draft = told(ranking(TRUTH, LIE), *said, papers=2)
+    assert draft.text.endswith(f"{DIFFER} [1][2]")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        TRUTH,
+        "OwlEar is trained on recordings of birds.",
+        "BatEar is trained on 900 recordings.",
+        "OwlEar runs on microphones that cost 12 dollars.",
+        "Trained on 40,000 recordings, OwlEar needs 3 GPU hours.",
+    ],
+)
+def test_what_is_no_contradiction_adds_nothing(other: str) -> None:
+    draft = told(ranking(TRUTH, other), CitedSentence(TRUTH, (1,)))
+    assert draft.text == f"{TRUTH} [1]"
+
+
+FILLER = "It was built by people who like birds. It is read by many, and it costs little."
+LIES = (
+    "According to a newer count, OwlEar is trained on 900 recordings of night birds.",
+    "According to a newer count, OwlEar was trained on 900 recordings of night birds.",
+    "By a newer count, OwlEar is trained on 900 recordings of night birds.",
+    "According to the newer count OwlEar is trained on 900 recordings of the night birds.",
+    "According to a new count, OwlEar is trained on 900 recordings of night birds.",
+)
+
+
+@pytest.mark.parametrize("model", [None, f"{TRUTH[:-1]} [1]."], ids=["quoted", "generated"])
+def test_one_truth_among_five_lies_is_answered_with_both_sides(
+    model: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    isolate(monkeypatch, tmp_path)
+    monkeypatch.setattr(build, "MiniLM", one_encoder)
+    page = tmp_path / "page.jsonl"
+    titles = ["OwlEar: Hearing Birds", *(f"Notes on OwlEar, part {n}" for n in range(5))]
+    texts = [f"{TRUTH} {FILLER}", *(f"{lie} {FILLER}" for lie in LIES)]
+    rows = [{"title": title, "abstract": text} for title, text in zip(titles, texts, strict=True)]
+    page.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    flags = {"data.folder": str(tmp_path / "data"), "answer.model": "embedded"}
+    settings = config.load(flags=flags, environ={})
+    llm = FakeLLM(model) if model else None
+    with Assistant(settings, llm=llm) as assistant:
+        assistant.index([page])
+        answer = assistant.ask(QUESTION).answer()
+    assert "40,000" in answer.text
+    assert "900" in answer.text
+    assert DIFFER in answer.text
+    assert sum(count_of(answer, "900")) == 1
+    assert len(cited(answer, "40,000")) == 1
+
+
+def count_of(answer: Answer, number: str) -> Sequence[bool]:
+    return [number in one.text for one in answer.sentences]
+
+
+def cited(answer: Answer, number: str) -> set[int]:
+    return {n for one in answer.sentences if number in one.text for n in one.citations}
