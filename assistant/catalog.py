@@ -15,6 +15,8 @@ from assistant.lookup import page_named, paper_named
 from assistant.period import asked
 from assistant.rows import OF_BOTH, common_of, common_row, days_of
 from assistant.schema import Chunk, EncoderIdentity, Filters, Paper, Sighting, Vectors
+from assistant.sightings import Listing as Listing
+from assistant.sightings import add_sightings, called
 
 _IN = "IN (SELECT value FROM json_each(?))"
 
@@ -26,13 +28,6 @@ class Page(NamedTuple):
     path: str
     sha256: str
     format: str
-
-
-class Listing(NamedTuple):
-    """A sighting, and the paper it is one of."""
-
-    paper_id: str
-    sighting: Sighting
 
 
 class Run(NamedTuple):
@@ -97,16 +92,8 @@ class Catalog:
         with self.transaction():
             touched = self.remove_page(page.page)
             self._database.change("INSERT INTO pages VALUES (?, ?, ?, ?)", page)
-            rows = [
-                (page.page, seen.position, paper_id, seen.line, *common_row(seen))
-                for paper_id, seen in listings
-            ]
-            self._database.change_many(
-                "INSERT INTO sightings (page, position, paper_id, line,"
-                f" {OF_BOTH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                rows,
-            )
-        return touched | {str(row[2]) for row in rows}
+            touched |= add_sightings(self._database, page.page, listings)
+        return touched
 
     def remove_page(self, page: str) -> set[str]:
         """Take a page out; the ids of the papers that were seen on it."""
@@ -123,6 +110,10 @@ class Catalog:
             sighting = Sighting(page, position, line, **common_of(common))
             found.setdefault(paper_id, []).append(sighting)
         return found
+
+    def count_sightings(self, page: str) -> int:
+        """How many papers a page lists."""
+        return int(self._rows("SELECT count(*) FROM sightings WHERE page = ?", page)[0][0])
 
     # Papers
 
@@ -179,6 +170,8 @@ class Catalog:
 
     def paper(self, paper_id: str) -> Paper:
         """The paper of that id, or of an id that begins so."""
+        if found := self.papers(called(self._database, paper_id)):
+            return found[0]
         titles = dict(self._rows("SELECT paper_id, title FROM papers ORDER BY paper_id"))
         return self.papers([paper_named(paper_id, titles)])[0]
 

@@ -7,11 +7,13 @@
 7  rag  indexer
 6  refusal  selection  condense  answering  grounding
 5  retriever  quoting  verify  opening
-4  readings  generation  contents
+4  readings  generation  contents  gathering
 3  corpus catalog chunking encoder store lexical llm prompts citations late question
+2  sightings, under the catalog
 2  rows, under the catalog; export feedback restored titles
 1  config records tokens clean sentences words logistic period lookup damage database marks
-0  schema errors
+1  identifiers, below the others
+0  schema errors origins
 """
 
 import ast
@@ -30,12 +32,14 @@ LAYERS = {
     name: layer
     for layer, names in enumerate(
         (
-            "schema errors",
+            "schema errors origins",
+            "identifiers",
             "config records tokens clean sentences words logistic period lookup damage database"
             " marks",
             "export feedback restored rows titles",
+            "sightings",
             "corpus catalog chunking encoder store lexical llm prompts citations late question",
-            "readings generation contents",
+            "readings generation contents gathering",
             "retriever quoting verify opening",
             "refusal selection condense answering grounding",
             "rag indexer",
@@ -53,11 +57,13 @@ LAYERS = {
 DOORS = {
     "bibtexparser": {"corpus", "export"},
     "chromadb": {"store"},
+    "defusedxml": {"corpus"},
     "dotenv": {"config"},
     "fastapi": {"api", "ui"},
     "filelock": {"feedback", "indexer"},
     "gradio": {"ui"},
     "httpx": {"llm", "store"},
+    "justhtml": {"corpus"},
     "llama_index": {"chunking", "interop"},
     "mcp": {"api"},
     "onnxruntime": {"encoder"},
@@ -65,6 +71,7 @@ DOORS = {
     "platformdirs": {"config"},
     "pydantic": {"config", "api"},
     "rich": {"cli"},
+    "rispy": {"corpus"},
     "sqlite3": {"database"},
     "starlette": {"api", "ui"},
     "tantivy": {"lexical"},
@@ -73,6 +80,7 @@ DOORS = {
     "torch": set(),
     "typer": {"cli"},
     "uvicorn": {"api", "ui"},
+    "zstandard": {"corpus"},
 }
 # These cost a second or more: they wait inside the function that needs them.
 LAZY = {"chromadb", "gradio", "llama_index", "openai"}
