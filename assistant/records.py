@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from assistant.errors import UsageError
+from assistant.identifiers import identifiers, links
 from assistant.schema import (
     Answer,
     Citation,
@@ -237,6 +238,8 @@ def _bibliography(seen: Paper | Sighting) -> Record:
         "author_count": seen.author_count,
         "authors": list(seen.authors),
         "url": seen.url,
+        "identifiers": identifiers(seen),
+        "links": links(seen),
         "extra": dict(seen.extra),
     }
 

@@ -13,7 +13,7 @@
 2  rows, under the catalog; export feedback restored titles
 1  config records tokens clean sentences words logistic period lookup damage database marks
 1  identifiers, below the others
-0  schema errors origins
+0  schema errors origins difference
 """
 
 import ast
@@ -32,7 +32,7 @@ LAYERS = {
     name: layer
     for layer, names in enumerate(
         (
-            "schema errors origins",
+            "schema errors origins difference",
             "identifiers",
             "config records tokens clean sentences words logistic period lookup damage database"
             " marks",

@@ -40,7 +40,8 @@ def _records(text: Text) -> Iterator[tuple[int, Any] | Note]:
     for entry in _entries(text.lines()):
         try:
             yield entry.line, _record(_parsed(entry))
-        except ValueError as error:
+        # What is not well-formed is a SyntaxError; what is forbidden, a ValueError.
+        except (SyntaxError, ValueError) as error:
             fault = str(error).split(":")[0].split("\n")[0]
             yield Note(entry.line, "unreadable", f"not an entry of a feed ({fault}): mend it")
 

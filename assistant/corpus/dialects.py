@@ -24,6 +24,8 @@ def _arxiv(record: Record) -> dict[str, Any]:
     names = [_snapshot_name(one) for one in _list(record.get("authors_parsed"))]
     return {
         **_without(record, "versions", "authors_parsed", "update_date", "id"),
+        "title": _one_line(record.get("title")),
+        "abstract": _one_line(record.get("abstract")),
         "arxiv_id": f"{record.get('id') or ''}{latest}",
         "date": created or record.get("update_date"),
         "updated_on": record.get("update_date"),
@@ -126,6 +128,11 @@ def _list(value: Any) -> list[Any]:
 
 def _text(value: Any) -> str:
     return value.strip() if isinstance(value, str) else ""
+
+
+def _one_line(value: Any) -> Any:
+    """A text that was broken into lines of one width."""
+    return " ".join(value.split()) if isinstance(value, str) else value
 
 
 def _is_plain(value: Any) -> bool:

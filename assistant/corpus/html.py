@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urljoin
 
+from assistant.corpus.lines import read_trailer
 from assistant.corpus.listing import read_listing
 from assistant.corpus.page import Found, Reading
 from assistant.corpus.text import Text
@@ -54,22 +55,41 @@ class _Line(NamedTuple):
     address: str
 
 
+_END = _Line(0, "", "")
+
+
 def read_html(text: Text, page: str) -> Iterator[Found]:
     """What the readers of listings find in the page's main text, with the links of the titles."""
     from justhtml import JustHTML
 
-    document = JustHTML(text.data(), sanitize=False, track_node_locations=True)
+    document = JustHTML(_decoded(text.data()), sanitize=False, track_node_locations=True)
     lines = list(_lines(_pieces(document)))
     if not lines:
         raise CorpusError("holds no text: save the page again once its papers are shown")
-    reading = read_listing("\n\n".join(line.text for line in lines), page)
+    spaced = list(_spaced(lines))
+    reading = read_listing("\n".join(line.text for line in spaced), page)
     base = _base(document)
-    # Line n of the text stands at 2n - 1, because a blank one follows each.
     yield from Reading(
-        [_placed(one, lines[one.line // 2], base) for one in reading.sightings],
-        [note._replace(line=lines[note.line // 2].number) for note in reading.notes if note.line],
+        [_placed(one, spaced[one.line - 1], base) for one in reading.sightings],
+        [note._replace(line=spaced[note.line - 1].number) for note in reading.notes],
         reading.variant,
     ).found()
+
+
+def _spaced(lines: list[_Line]) -> Iterator[_Line]:
+    """The lines as a listing has them: blank ones between, but none above an author count."""
+    for line, after in pairwise([*lines, _END]):
+        yield line
+        if read_trailer(after.text) is None:
+            yield _END
+
+
+def _decoded(data: bytes) -> str | bytes:
+    """What can be UTF-8 is; else the page says, or the parser guesses, what it is."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data
 
 
 def _placed(sighting: Sighting, line: _Line, base: str) -> Sighting:

@@ -131,6 +131,18 @@ def read_paths(
     return ParsedCorpus(tuple(_with_merge_notes(pages, sightings)), tuple(sightings))
 
 
+def read_reports(paths: Sequence[Path | str]) -> tuple[PageReport, ...]:
+    """The reports alone, without what merging hides; no listing is held in memory."""
+    reports = []
+    for reader in page_readers(paths):
+        for _ in reader.sightings():
+            pass
+        reports.append(reader.report())
+    if not any(report.found for report in reports):
+        raise CorpusError(nothing_found(paths, reports))
+    return tuple(reports)
+
+
 def nothing_found(paths: Sequence[Path | str], pages: Iterable[PageReport]) -> str:
     """The message for files that hold no paper at all."""
     where = ", ".join(shown(path) for path in paths)

@@ -21,6 +21,8 @@ _MOST_TIMES, _ANYWAY = 100, 100 * _MB
 # What `zstd --ultra` asks for at most, without `--long`.
 _MOST_WINDOW = 2**27
 _PIECE = 256 * 1024
+# Four packed bytes may be 128 KB: what is unpacked at once must be little.
+_PACKED_PIECE = 1024
 
 _ENCODINGS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -39,12 +41,39 @@ class _Packing(NamedTuple):
     open: Callable[[IO[bytes]], Any]
 
 
-def _zstandard(file: IO[bytes]) -> Any:
-    # Few files are packed so; who has none should not wait for it.
-    import zstandard
+class _Zstandard:
+    """Reads packed frames; unlike the library's own reader it tells where the last one is cut."""
 
-    unpacker = zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW)
-    return unpacker.stream_reader(file, read_across_frames=True, closefd=False)
+    def __init__(self, file: IO[bytes]) -> None:
+        # Few files are packed so; who has none should not wait for it.
+        from zstandard import ZstdDecompressor
+
+        self._file = file
+        self._make = ZstdDecompressor(max_window_size=_MOST_WINDOW).decompressobj
+        self._frame = self._make()
+        self._is_begun = False
+        self._ready = bytearray()
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, fewer only at the end."""
+        while len(self._ready) < size:
+            packed = self._file.read(_PACKED_PIECE)
+            if not packed:
+                if self._is_begun:
+                    raise EOFError("the packed data ends too soon")
+                break
+            self._unpack(packed)
+        taken = bytes(self._ready[:size])
+        del self._ready[:size]
+        return taken
+
+    def _unpack(self, packed: bytes) -> None:
+        while packed:
+            self._ready += self._frame.decompress(packed)
+            self._is_begun = not self._frame.eof
+            packed = self._frame.unused_data if self._frame.eof else b""
+            if self._frame.eof:
+                self._frame = self._make()
 
 
 def _gzip(file: IO[bytes]) -> Any:
@@ -53,7 +82,7 @@ def _gzip(file: IO[bytes]) -> Any:
 
 _PACKINGS = (
     _Packing(b"\x1f\x8b", (".gz", ".gzip"), _gzip),
-    _Packing(b"\x28\xb5\x2f\xfd", (".zst", ".zstd"), _zstandard),
+    _Packing(b"\x28\xb5\x2f\xfd", (".zst", ".zstd"), _Zstandard),
 )
 PACKED = tuple(suffix for packing in _PACKINGS for suffix in packing.suffixes)
 
