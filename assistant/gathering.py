@@ -1,6 +1,6 @@
 """Files -> the catalog's sightings and papers; what is known already is not read again."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -78,7 +78,7 @@ def gather(
         fresh = [one for one in readers if not _is_unchanged(one, known)]
         gone = _gone(known, readers) if prune else ()
         touched = {id_ for page in gone for id_ in catalog.remove_page(page)}
-        reports = [_take(catalog, reader, touched) for reader in fresh]
+        reports = [_take(catalog, reader, touched, known) for reader in fresh]
         unchanged = [one for one in readers if _is_unchanged(one, known)]
         counts = listed(catalog.database)
         found = sum(r.found for r in reports) + sum(counts.get(one.page, 0) for one in unchanged)
@@ -116,8 +116,16 @@ def _gone(known: dict[str, Page], readers: Sequence[PageReader]) -> tuple[str, .
     )
 
 
-def _take(catalog: Catalog, reader: PageReader, touched: set[str]) -> PageReport:
-    """Put a page in place of what it was; one in which nothing is found takes nothing out."""
+def _take(
+    catalog: Catalog, reader: PageReader, touched: set[str], known: Mapping[str, Page]
+) -> PageReport:
+    """Put a page in place of what it was; one in which nothing is found takes nothing out.
+
+    Nor does one that breaks off: what it held before may stand behind the break.
+    """
+    if reader.page in known and not _is_sound(reader):
+        why = "breaks off, so what was read before stays: fetch the file again"
+        return reader.pass_over(why, listed(catalog.database)[reader.page])
     sightings = reader.sightings()
     first = next(sightings, None)
     if first is not None:
@@ -126,6 +134,14 @@ def _take(catalog: Catalog, reader: PageReader, touched: set[str]) -> PageReport
         listings = (Listing(paper_id(seen.title), seen) for seen in chain([first], sightings))
         touched |= catalog.replace_page(page, listings)
     return reader.report()
+
+
+def _is_sound(reader: PageReader) -> bool:
+    try:
+        return reader.is_sound()
+    except CorpusError:
+        # Reading it will tell why.
+        return True
 
 
 def _reread(reader: PageReader) -> PageReport:
@@ -189,7 +205,7 @@ def _tell(tally: _Tally, papers: Sequence[Paper], told: Collection[str]) -> None
                 tally.notes.append((page, note))
 
 
-def _notes(groups: Iterator[Sequence[Sighting]]) -> Iterator[tuple[str, Note]]:
+def _notes(groups: Iterable[Sequence[Sighting]]) -> Iterator[tuple[str, Note]]:
     for group in groups:
         yield from notes_on(group)
 

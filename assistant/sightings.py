@@ -88,11 +88,23 @@ def assign(database: Database, papers: Iterable[Paper], known: Iterable[Listing]
     over = set(before.values()) - set(now.values())
     for old, new in sorted({(before[place], id_) for place, id_ in now.items()}):
         if old in over:
-            database.change(
-                "UPDATE OR IGNORE versions SET paper_id = ?, number = number + (SELECT count(*)"
-                " FROM versions WHERE paper_id = ?) WHERE paper_id = ?",
-                (new, new, old),
-            )
+            _hand_over(database, old, new)
+
+
+def _hand_over(database: Database, old: str, new: str) -> None:
+    """The words that a paper had are, from here on, earlier words of the one it became."""
+    last = "(SELECT coalesce(max(number), 0) FROM versions WHERE paper_id = ?)"
+    database.change(
+        f"UPDATE versions SET paper_id = ?, number = number + {last} WHERE paper_id = ?",
+        (new, new, old),
+    )
+    database.change(
+        f"INSERT INTO versions SELECT ?, 1 + {last}, '', 0, abstract, date,"
+        " coalesce(json_extract(extra, '$.arxiv_id'), '') FROM papers AS gone WHERE paper_id = ?"
+        " AND NOT EXISTS (SELECT 1 FROM sightings AS seen WHERE seen.paper_id = ?"
+        " AND seen.abstract = gone.abstract)",
+        (new, new, old, new),
+    )
 
 
 def words(database: Database, paper_ids: Collection[str]) -> dict[str, tuple[str, str]]:

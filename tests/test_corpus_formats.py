@@ -318,8 +318,8 @@ def test_what_unpacks_to_a_hundred_times_its_size_is_refused(
     data = packed(ending, f"{RECORD}\n".encode() + b" \n" * 1024**2)
     with pytest.raises(CorpusError, match="unpacks to more than 100 times its size"):
         read_paths([write(tmp_path / f"a.jsonl{ending}", data)], strict=True)
-    with pytest.raises(CorpusError, match="larger than 1 MB"):
-        read_paths([tmp_path / f"a.jsonl{ending}"], strict=True, max_bytes=1024**2)
+    with pytest.raises(CorpusError, match=r"larger than 0.25 MB"):
+        read_paths([tmp_path / f"a.jsonl{ending}"], strict=True, max_bytes=2**18)
 
 
 def test_a_window_of_gigabytes_is_refused(tmp_path: Path) -> None:

@@ -51,6 +51,20 @@ class PageReader:
             self.sha256 = ""
         return self.sha256
 
+    def is_sound(self) -> bool:
+        """Whether the file can be unpacked to its end; one that is not packed can be."""
+        file = self._source.open()
+        try:
+            return Text(file, self._max_bytes).is_sound()
+        finally:
+            self._source.close(file)
+
+    def pass_over(self, why: str, found: int) -> PageReport:
+        """The report of a page that is not read, because of which so many listings stay."""
+        self._start()
+        self._note(Note(0, "unreadable", why))
+        return self.report()._replace(found=found)
+
     def sightings(self) -> Iterator[Sighting]:
         """Every listing of the page, from its beginning."""
         self._start()

@@ -136,6 +136,12 @@ class Text:
             raise CorpusError(f"larger than {most / _MB:.3g} MB: split it into smaller files")
         return b"".join(parts)
 
+    def is_sound(self) -> bool:
+        """Whether it can be unpacked to its end; afterwards there is no more to read."""
+        while self._piece(_PIECE):
+            pass
+        return not self.faults
+
     def whole(self) -> str:
         """All of it; one byte that is no text is an error."""
         return self._decoded("strict")
