@@ -1,6 +1,6 @@
 """Files -> the catalog's sightings and papers; what is known already is not read again."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -24,6 +24,14 @@ from assistant.sightings import assign, kin, listed, words
 
 _AT_ONCE = 200
 _MOST_NOTES = 10_000
+_MB = 1024 * 1024
+
+Progress = Callable[[str, int, int], None]
+"""Told the stage, how much of it is done, and how much there is: in megabytes, here."""
+
+
+def _quiet(stage: str, done: int, total: int) -> None:
+    """Tell nobody."""
 
 
 class Gathered(NamedTuple):
@@ -63,6 +71,7 @@ def gather(
     strict: bool = False,
     reread: bool = False,
     without: Collection[str] = (),
+    progress: Progress = _quiet,
 ) -> Gathered:
     """Take in these files; all of it or, after an error, nothing.
 
@@ -78,7 +87,9 @@ def gather(
         fresh = [one for one in readers if not _is_unchanged(one, known)]
         gone = _gone(known, readers) if prune else ()
         touched = {id_ for page in gone for id_ in catalog.remove_page(page)}
-        reports = [_take(catalog, reader, touched, known) for reader in fresh]
+        reports = []
+        for reader in _told(fresh, progress):
+            reports.append(_take(catalog, reader, touched, known))
         unchanged = [one for one in readers if _is_unchanged(one, known)]
         counts = listed(catalog.database)
         found = sum(r.found for r in reports) + sum(counts.get(one.page, 0) for one in unchanged)
@@ -99,6 +110,22 @@ def gather(
         papers_gone=tuple(tally.gone.items()),
         notes=tuple(sorted([*notes, *tally.notes])),
     )
+
+
+def _told(readers: Sequence[PageReader], progress: Progress) -> Iterator[PageReader]:
+    """The readers one after the other, each of which tells how far it has come."""
+    total = max(1, sum(reader.size for reader in readers) // _MB)
+    before = 0
+
+    def tell(taken: int) -> None:
+        progress("read", min(total, (before + taken) // _MB), total)
+
+    tell(0)
+    for reader in readers:
+        reader.on_progress = tell
+        yield reader
+        before += reader.size
+    progress("read", total, total)
 
 
 def _is_unchanged(reader: PageReader, known: dict[str, Page]) -> bool:

@@ -105,12 +105,15 @@ def identifiers(of: Paper | Sighting) -> dict[str, str]:
 def links(of: Paper | Sighting) -> list[str]:
     """Every address at which the paper is found, its own first, each once."""
     known = identifiers(of)
+    own = of.url or ""
+    # Its own address may lead to arXiv or by its DOI already.
+    told = {"arxiv_id": arxiv_id(own), "doi": doi(own)}
     made = (
         one.address.format(quote(known[one.field], safe="/:.()-_"))
         for one in SCHEMES
-        if one.address and one.field in known
+        if one.address and one.field in known and known[one.field] != told.get(one.field)
     )
-    return list(dict.fromkeys([*([of.url] if of.url else []), *made]))
+    return list(dict.fromkeys([*filter(None, [own]), *made]))
 
 
 def names(of: Sighting) -> frozenset[str]:

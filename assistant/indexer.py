@@ -15,7 +15,7 @@ from assistant.catalog import Catalog
 from assistant.chunking import chunk
 from assistant.corpus import Note
 from assistant.errors import Locked, StoreError
-from assistant.gathering import gather
+from assistant.gathering import Gathered, gather
 from assistant.generation import (
     Generations,
     Index,
@@ -94,9 +94,10 @@ class Indexer:
         if not rebuild:
             refuse_mismatch(self._catalog, self._encoder.identity)
         with writing(self._folder):
-            progress("read", 0, 1)
-            report = self._take_in(paths, prune=prune, strict=strict, reread=reread)
-            progress("read", 1, 1)
+            got = gather(
+                self._catalog, paths, prune=prune, strict=strict, reread=reread, progress=progress
+            )
+            report = _report(got)
             return self._finish(report, started, progress, afresh=rebuild)
 
     def rebuild(self, progress: Progress = _quiet) -> IndexReport:
@@ -104,21 +105,6 @@ class Indexer:
         started = monotonic()
         with writing(self._folder):
             return self._finish(IndexReport(), started, progress, afresh=True)
-
-    def _take_in(
-        self, paths: Sequence[Path | str], *, prune: bool, strict: bool, reread: bool
-    ) -> IndexReport:
-        got = gather(self._catalog, paths, prune=prune, strict=strict, reread=reread)
-        return IndexReport(
-            pages=got.pages,
-            pages_unchanged=got.pages_unchanged,
-            pages_removed=len(got.pages_gone),
-            listings=got.listings,
-            added=got.added,
-            changed=got.changed,
-            removed=got.removed,
-            notes=got.notes,
-        )
 
     def _finish(
         self, report: IndexReport, started: float, progress: Progress, *, afresh: bool
@@ -206,6 +192,19 @@ def _who(owner: Path) -> str:
         return f" (process {told['pid']}, since {told['since']})"
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+
+
+def _report(got: Gathered) -> IndexReport:
+    return IndexReport(
+        pages=got.pages,
+        pages_unchanged=got.pages_unchanged,
+        pages_removed=len(got.pages_gone),
+        listings=got.listings,
+        added=got.added,
+        changed=got.changed,
+        removed=got.removed,
+        notes=got.notes,
+    )
 
 
 def _record(report: IndexReport) -> dict[str, object]:

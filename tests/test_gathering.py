@@ -159,6 +159,15 @@ def test_an_unchanged_file_is_not_read_again_unless_its_notes_are_asked_for(room
     assert [(page, note.line, note.kind) for page, note in notes] == [("a.jsonl", 2, "skipped")]
 
 
+def test_a_long_file_tells_how_far_it_was_read(room: Room) -> None:
+    told: list[tuple[str, int, int]] = []
+    room.write("a.jsonl", *(record(f"Paper {n}", f"{n} {OTHER}") for n in range(4000)))
+    room.gather(progress=lambda *step: told.append(step))
+    assert told[0] == ("read", 0, 1)
+    assert len(told) == 6
+    assert told[-1] == ("read", 1, 1)
+
+
 def test_a_strict_run_that_stops_changes_nothing(room: Room) -> None:
     room.write("a.jsonl", record("Kept"))
     room.gather()
@@ -195,6 +204,8 @@ def test_a_packed_page_that_breaks_off_takes_nothing_out(room: Room) -> None:
     assert [note.text for _, note in report.notes] == [
         "breaks off, so what was read before stays: fetch the file again"
     ]
+    with pytest.raises(CorpusError, match=r"a\.jsonl\.gz: breaks off"):
+        room.gather(strict=True)
     path.write_bytes(changed)
     assert room.gather().pages_unchanged == 0
     assert len(room.papers) == 40

@@ -58,6 +58,10 @@ def test_a_sighting_is_named_without_versions_and_never_twice_by_arxiv() -> None
 def test_links_begin_with_the_paper_s_own_and_stand_once() -> None:
     paper = Paper("p", "T", "A", url="https://doi.org/10.1000/x", extra={"doi": "10.1000/X"})
     assert links(paper) == ["https://doi.org/10.1000/x"]
+    versioned = Paper(
+        "p", "T", "A", url="http://arxiv.org/abs/2101.00001v2", extra={"arxiv_id": "2101.00001v2"}
+    )
+    assert links(versioned) == ["http://arxiv.org/abs/2101.00001v2"]
     assert links(Paper("p", "T", "A")) == []
 
 

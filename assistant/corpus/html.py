@@ -36,6 +36,10 @@ _BASES = (
     ('link[rel="canonical"]', "href"),
     ('meta[property="og:url"]', "content"),
 )
+_HIDING = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|(?:font-size|opacity)\s*:\s*0(?![.\d]*[1-9])",
+    re.IGNORECASE,
+)
 _SAVED_FROM = re.compile(r"saved from url=\(\d+\)(https?://\S+)")
 _WEB = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 
@@ -134,7 +138,9 @@ def _is_unseen(node: Any) -> bool:
     if node.name in _UNSEEN:
         return True
     attributes = node.attrs or {}
-    return "hidden" in attributes or attributes.get("aria-hidden") == "true"
+    if "hidden" in attributes or attributes.get("aria-hidden") == "true":
+        return True
+    return bool(_HIDING.search(attributes.get("style") or ""))
 
 
 def _lines(pieces: Iterator[_Piece]) -> Iterator[_Line]:

@@ -1,6 +1,6 @@
 """Files and folders -> pages read: found, decoded, and given to the reader of their format."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from assistant.corpus.formats import SUFFIXES, format_of, is_known
@@ -13,6 +13,7 @@ from assistant.schema import Sighting
 
 # A file of millions of records may have something to note on each.
 MOST_NOTES = 10_000
+_TELL_EVERY = 1_000
 
 
 class PageReader:
@@ -30,6 +31,8 @@ class PageReader:
         self._strict = strict
         self._max_bytes = max_bytes
         self.sha256 = ""
+        self.on_progress: Callable[[int], object] = bool
+        """Told, now and then, how many bytes of the file were read."""
         self._start()
 
     def _start(self) -> None:
@@ -42,6 +45,14 @@ class PageReader:
     def is_known(self) -> bool:
         """Whether it is read at all: named itself, or called as files of ours are."""
         return self.named or is_known(self.path)
+
+    @property
+    def size(self) -> int:
+        """The bytes of the file; 0 where that is not known."""
+        try:
+            return 0 if self._source.spooled else self.path.stat().st_size
+        except OSError:
+            return 0
 
     def hash(self) -> str:
         """The file's sha256; nothing where it cannot be read, which reading it will tell."""
@@ -61,8 +72,10 @@ class PageReader:
 
     def pass_over(self, why: str, found: int) -> PageReport:
         """The report of a page that is not read, because of which so many listings stay."""
+        if self._strict:
+            raise CorpusError(f"{shown(self.path)}: {why}")
         self._start()
-        self._note(Note(0, "unreadable", why))
+        self._notes.append(Note(0, "unreadable", why))
         return self.report()._replace(found=found)
 
     def sightings(self) -> Iterator[Sighting]:
@@ -92,6 +105,8 @@ class PageReader:
             for one in row.read(text, self.page):
                 if isinstance(one, Sighting):
                     self._found += 1
+                    if self._found % _TELL_EVERY == 0:
+                        self.on_progress(text.taken)
                     yield one
                 elif isinstance(one, Variant):
                     self.format = f"{row.name}, {one.name}"

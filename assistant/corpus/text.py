@@ -119,6 +119,11 @@ class Text:
         return packing.open(file) if packing else file
 
     @property
+    def taken(self) -> int:
+        """How many of the file's own bytes were read."""
+        return self._raw.count
+
+    @property
     def head(self) -> str:
         """The beginning, to tell the format by."""
         name = "utf-8" if self._encoding == "utf-8-sig" else self._encoding
