@@ -16,18 +16,10 @@ from assistant.period import asked
 from assistant.rows import OF_BOTH, common_of, common_row, days_of
 from assistant.schema import Chunk, EncoderIdentity, Filters, Paper, Sighting, Vectors
 from assistant.sightings import Listing as Listing
-from assistant.sightings import add_sightings, called
+from assistant.sightings import Page as Page
+from assistant.sightings import called, replace_sightings
 
 _IN = "IN (SELECT value FROM json_each(?))"
-
-
-class Page(NamedTuple):
-    """A file that was read."""
-
-    page: str
-    path: str
-    sha256: str
-    format: str
 
 
 class Run(NamedTuple):
@@ -90,10 +82,7 @@ class Catalog:
     def replace_page(self, page: Page, listings: Iterable[Listing]) -> set[str]:
         """Put a page in place of what it was; the ids of the papers that this may change."""
         with self.transaction():
-            touched = self.remove_page(page.page)
-            self._database.change("INSERT INTO pages VALUES (?, ?, ?, ?)", page)
-            touched |= add_sightings(self._database, page.page, listings)
-        return touched
+            return replace_sightings(self._database, page, listings)
 
     def remove_page(self, page: str) -> set[str]:
         """Take a page out; the ids of the papers that were seen on it."""

@@ -1,5 +1,6 @@
 """A catalog's database -> the sightings that are one paper, and the words that a paper once had."""
 
+import hashlib
 import json
 from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
@@ -28,6 +29,21 @@ SELECT paper_id, page, position, line, {OF_BOTH} FROM kin JOIN sightings USING (
 """
 
 
+_INSERT = (
+    f"INSERT INTO sightings (page, position, paper_id, line, title_id, text_id, {OF_BOTH})"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+class Page(NamedTuple):
+    """A file that was read."""
+
+    page: str
+    path: str
+    sha256: str
+    format: str
+
+
 class Listing(NamedTuple):
     """A sighting, and the paper it is one of."""
 
@@ -47,25 +63,54 @@ class Version(NamedTuple):
     is_current: bool
 
 
-def add_sightings(database: Database, page: str, listings: Iterable[Listing]) -> set[str]:
-    """Add these to a page, and give the ids of their papers; few are held at a time."""
-    touched: set[str] = set()
+def replace_sightings(database: Database, page: Page, listings: Iterable[Listing]) -> set[str]:
+    """Put a page in place of what it was; the ids of the papers that this may change.
+
+    A listing that says what one said before leaves its paper as it is, wherever it stands now.
+    """
+    before = _contents(database, page.page)
+    database.change("DELETE FROM pages WHERE page = ?", (page.page,))
+    database.change("INSERT INTO pages VALUES (?, ?, ?, ?)", page)
+    touched, met = set[str](), set[str]()
     rest = iter(listings)
     while some := list(islice(rest, _AT_ONCE)):
-        rows = [(page, seen.position, id_, seen.line, *_keys(seen)) for id_, seen in some]
-        database.change_many(
-            "INSERT INTO sightings (page, position, paper_id, line, title_id, text_id,"
-            f" {OF_BOTH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            rows,
-        )
-        known = [(name, page, seen.position) for _, seen in some for name in sorted(names(seen))]
-        database.change_many("INSERT INTO names VALUES (?, ?, ?)", known)
-        touched.update(id_ for id_, _ in some)
-    return touched
+        rows = []
+        for id_, seen in some:
+            common = common_row(seen)
+            known = before.pop(_digest(common), None)
+            # Of two listings of one page the later one wins: their order is a change.
+            if known is None or known in met:
+                touched.add(known or id_)
+            met.add(known or id_)
+            rows.append((page.page, seen.position, known or id_, seen.line, *_keys(seen), *common))
+        database.change_many(_INSERT, rows)
+        called = [(name, page.page, seen.position) for _, seen in some for name in names(seen)]
+        database.change_many("INSERT INTO names VALUES (?, ?, ?)", called)
+    return touched | set(before.values())
 
 
-def _keys(seen: Sighting) -> tuple[Any, ...]:
-    return (paper_id(seen.title), text_id(seen.abstract), *common_row(seen))
+def _contents(database: Database, page: str) -> dict[bytes, str]:
+    """The paper of each listing of a page, by what the listing says; few are held at a time."""
+    found: dict[bytes, str] = {}
+    sql = (
+        f"SELECT position, paper_id, {OF_BOTH} FROM sightings"
+        " WHERE page = ? AND position > ? ORDER BY position LIMIT ?"
+    )
+    last = -1
+    while rows := database.rows(sql, (page, last, _AT_ONCE)):
+        found |= {_digest(common): id_ for _, id_, *common in rows}
+        last = rows[-1][0]
+    return found
+
+
+def _digest(common: Iterable[Any]) -> bytes:
+    # What is put in as True comes back as 1.
+    told = repr([int(one) if isinstance(one, bool) else one for one in common])
+    return hashlib.blake2b(told.encode("utf-8", "replace"), digest_size=12).digest()
+
+
+def _keys(seen: Sighting) -> tuple[str, str]:
+    return paper_id(seen.title), text_id(seen.abstract)
 
 
 def kin(database: Database, ids: Collection[str]) -> list[Listing]:

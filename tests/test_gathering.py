@@ -168,6 +168,34 @@ def test_a_long_file_tells_how_far_it_was_read(room: Room) -> None:
     assert told[-1] == ("read", 1, 1)
 
 
+def test_a_changed_file_changes_no_more_papers_than_it_must(room: Room) -> None:
+    some = [record(f"Paper {n}", f"{n} {OTHER}", doi=f"10.1000/{n}") for n in range(9)]
+    room.write("a.jsonl", *some)
+    room.gather()
+    # Whatever is merged anew is counted here.
+    room.catalog.database.change("CREATE TEMP TABLE put (paper_id)")
+    for event in ("INSERT", "UPDATE"):
+        room.catalog.database.change(
+            f"CREATE TEMP TRIGGER on_{event} AFTER {event} ON papers"
+            " BEGIN INSERT INTO put VALUES (new.paper_id); END"
+        )
+    room.write("a.jsonl", record("First"), *some[:4], *some[5:])
+    report = room.gather()
+    assert (report.added, report.changed, report.removed) == (1, 0, 1)
+    assert room.catalog.paper("10.1000/8").sightings[0].line == 9
+    assert room.catalog.database.rows("SELECT * FROM put") == [(paper_id("First"),)]
+
+
+def test_of_two_listings_on_a_page_the_later_one_wins_also_when_they_change_places(
+    room: Room,
+) -> None:
+    one, two = record(abstract=f"1 {WORDS}"), record(abstract=f"2 {WORDS}")
+    for first, second in ((one, two), (two, one), (one, two)):
+        room.write("a.jsonl", first, second)
+        room.gather()
+        assert [paper.abstract for paper in room.papers] == [second["abstract"]]
+
+
 def test_a_strict_run_that_stops_changes_nothing(room: Room) -> None:
     room.write("a.jsonl", record("Kept"))
     room.gather()
