@@ -111,14 +111,27 @@ class Assistant:
         *,
         rebuild: bool = False,
         prune: bool = False,
+        strict: bool = False,
+        reread: bool = False,
         progress: Progress | None = None,
     ) -> IndexReport:
-        """Take in pages, those of the configured corpus if none are named."""
+        """Take in pages, those of the configured corpus if none are named.
+
+        `strict` changes nothing where a record cannot be read; `reread` tells the notes on
+        unchanged pages again.
+        """
         # What was asked to be left out must not be indexed again from another name.
         wanted = list(paths) if paths else list(self.settings.corpus.paths)
         # Questions go on while this runs: they read the generation that is there.
         with self._indexing:
-            return self._indexer().index(wanted, progress or _quiet, rebuild=rebuild, prune=prune)
+            return self._indexer().index(
+                wanted,
+                progress or _quiet,
+                rebuild=rebuild,
+                prune=prune,
+                strict=strict,
+                reread=reread,
+            )
 
     def ensure_indexed(self, progress: Progress | None = None) -> IndexReport | None:
         """Index the configured corpus where nothing is indexed yet."""

@@ -15,24 +15,11 @@ from assistant.lookup import page_named, paper_named
 from assistant.period import asked
 from assistant.rows import OF_BOTH, common_of, common_row, days_of
 from assistant.schema import Chunk, EncoderIdentity, Filters, Paper, Sighting, Vectors
+from assistant.sightings import Listing as Listing
+from assistant.sightings import Page as Page
+from assistant.sightings import called, replace_sightings
 
 _IN = "IN (SELECT value FROM json_each(?))"
-
-
-class Page(NamedTuple):
-    """A file that was read."""
-
-    page: str
-    path: str
-    sha256: str
-    format: str
-
-
-class Listing(NamedTuple):
-    """A sighting, and the paper it is one of."""
-
-    paper_id: str
-    sighting: Sighting
 
 
 class Run(NamedTuple):
@@ -95,18 +82,7 @@ class Catalog:
     def replace_page(self, page: Page, listings: Iterable[Listing]) -> set[str]:
         """Put a page in place of what it was; the ids of the papers that this may change."""
         with self.transaction():
-            touched = self.remove_page(page.page)
-            self._database.change("INSERT INTO pages VALUES (?, ?, ?, ?)", page)
-            rows = [
-                (page.page, seen.position, paper_id, seen.line, *common_row(seen))
-                for paper_id, seen in listings
-            ]
-            self._database.change_many(
-                "INSERT INTO sightings (page, position, paper_id, line,"
-                f" {OF_BOTH}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                rows,
-            )
-        return touched | {str(row[2]) for row in rows}
+            return replace_sightings(self._database, page, listings)
 
     def remove_page(self, page: str) -> set[str]:
         """Take a page out; the ids of the papers that were seen on it."""
@@ -123,6 +99,10 @@ class Catalog:
             sighting = Sighting(page, position, line, **common_of(common))
             found.setdefault(paper_id, []).append(sighting)
         return found
+
+    def count_sightings(self, page: str) -> int:
+        """How many papers a page lists."""
+        return int(self._rows("SELECT count(*) FROM sightings WHERE page = ?", page)[0][0])
 
     # Papers
 
@@ -179,6 +159,8 @@ class Catalog:
 
     def paper(self, paper_id: str) -> Paper:
         """The paper of that id, or of an id that begins so."""
+        if found := self.papers(called(self._database, paper_id)):
+            return found[0]
         titles = dict(self._rows("SELECT paper_id, title FROM papers ORDER BY paper_id"))
         return self.papers([paper_named(paper_id, titles)])[0]
 

@@ -10,9 +10,9 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from assistant.errors import CatalogError, Locked, StoreError
+from assistant.origins import ORIGINS
 
 _APPLICATION = 0x61737374  # "asst"
-_VERSION = 1
 _BUSY_MS = 10_000
 _SCHEMA = """
 CREATE TABLE pages (
@@ -83,6 +83,8 @@ CREATE TABLE runs (
     report TEXT NOT NULL
 );
 """
+# Step n makes of a catalog of version n one of version n + 1; of nothing, the first one.
+_STEPS = (tuple(filter(str.strip, _SCHEMA.split(";\n"))), ORIGINS)
 
 
 class Database:
@@ -160,22 +162,23 @@ class Database:
             raise CatalogError(
                 f"{self.path} is a database of another program: set another `data.folder`"
             )
-        if version > _VERSION:
+        if version > len(_STEPS):
             raise CatalogError(
                 f"the catalog {self.path} was made by a newer assistant (format {version},"
-                f" this one reads {_VERSION}): upgrade assistant"
+                f" this one reads {len(_STEPS)}): upgrade assistant"
             )
-        if version == 0:
+        if version < len(_STEPS) and (version == 0 or _is_writable(self.path)):
             self._make()
 
     def _make(self) -> None:
+        """Make the tables, or bring those of an earlier version up to date."""
         with self.transaction():
-            # Another process may have made it while we waited.
-            if self._pragma("user_version") == 0:
-                for statement in _SCHEMA.split(";\n"):
+            # Another process may have made them while we waited.
+            for step in _STEPS[self._pragma("user_version") :]:
+                for statement in step:
                     self._connection.execute(statement)
-                self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-                self._connection.execute(f"PRAGMA user_version = {_VERSION}")
+            self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+            self._connection.execute(f"PRAGMA user_version = {len(_STEPS)}")
 
     def _pragma(self, name: str) -> int:
         return int(self.rows(f"PRAGMA {name}")[0][0])

@@ -2,20 +2,20 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from time import monotonic
 
 from filelock import FileLock, Timeout
 
-from assistant.catalog import Catalog, Listing, Page
+from assistant.catalog import Catalog
 from assistant.chunking import chunk
-from assistant.corpus import Note, PageReport, ParsedCorpus, merge, paper_id, read_paths
+from assistant.corpus import Note
 from assistant.errors import Locked, StoreError
+from assistant.gathering import Gathered, gather
 from assistant.generation import (
     Generations,
     Index,
@@ -25,7 +25,7 @@ from assistant.generation import (
     refuse_mismatch,
 )
 from assistant.readings import Readings
-from assistant.schema import Encoder, EncoderIdentity, Paper, ReadingEncoder
+from assistant.schema import Encoder, EncoderIdentity, ReadingEncoder
 
 __all__ = ["Index", "IndexReport", "Indexer", "Progress", "Server", "open_index"]
 
@@ -81,19 +81,23 @@ class Indexer:
         *,
         prune: bool = False,
         rebuild: bool = False,
+        strict: bool = False,
+        reread: bool = False,
     ) -> IndexReport:
         """Take in these pages, and make the index anew where it must be.
 
-        `prune` drops the pages that are not among them; `rebuild` allows another encoder.
+        `prune` drops the pages that are not among them; `rebuild` allows another encoder; `strict`
+        makes an error of a record that cannot be read; `reread` tells the notes on unchanged pages
+        again.
         """
         started = monotonic()
         if not rebuild:
             refuse_mismatch(self._catalog, self._encoder.identity)
-        progress("read", 0, 1)
-        parsed = read_paths(list(paths))
-        progress("read", 1, 1)
         with writing(self._folder):
-            report = self._take_in(parsed, prune=prune)
+            got = gather(
+                self._catalog, paths, prune=prune, strict=strict, reread=reread, progress=progress
+            )
+            report = _report(got)
             return self._finish(report, started, progress, afresh=rebuild)
 
     def rebuild(self, progress: Progress = _quiet) -> IndexReport:
@@ -101,50 +105,6 @@ class Indexer:
         started = monotonic()
         with writing(self._folder):
             return self._finish(IndexReport(), started, progress, afresh=True)
-
-    def _take_in(self, parsed: ParsedCorpus, *, prune: bool) -> IndexReport:
-        with self._catalog.transaction():
-            parsed = _named_apart(parsed, self._catalog.page_files())
-            listings = _listings(parsed)
-            known = self._catalog.pages()
-            # A page in which nothing is found any more takes nothing out.
-            fresh = [r for r in parsed.pages if r.found and known.get(r.page) != r.sha256]
-            gone = sorted(known.keys() - {r.page for r in parsed.pages}) if prune else []
-            touched = self._replace(fresh, gone, listings)
-            report = self._merge(touched)
-        return replace(
-            report,
-            pages=len(parsed.pages),
-            pages_unchanged=sum(known.get(r.page) == r.sha256 for r in parsed.pages),
-            pages_removed=len(gone),
-            listings=len(parsed.sightings),
-            notes=tuple((r.page, note) for r in parsed.pages for note in r.notes),
-        )
-
-    def _replace(
-        self, fresh: Iterable[PageReport], gone: Iterable[str], listings: dict[str, list[Listing]]
-    ) -> set[str]:
-        touched: set[str] = set()
-        for name in gone:
-            touched |= self._catalog.remove_page(name)
-        for report in fresh:
-            path = str(report.path.resolve())
-            page = Page(report.page, path, report.sha256, report.format)
-            touched |= self._catalog.replace_page(page, listings.get(report.page, ()))
-        return touched
-
-    def _merge(self, touched: set[str]) -> IndexReport:
-        """Make the papers of what was seen of them."""
-        before = {paper.paper_id: paper for paper in self._catalog.papers(sorted(touched))}
-        seen = chain.from_iterable(self._catalog.sightings(touched).values())
-        now = {paper.paper_id: paper for paper in merge(seen)}
-        self._catalog.set_papers(now.values())
-        self._catalog.remove_papers(before.keys() - now.keys())
-        return IndexReport(
-            added=len(now.keys() - before.keys()),
-            changed=sum(_differs(before[id_], now[id_]) for id_ in before.keys() & now.keys()),
-            removed=len(before.keys() - now.keys()),
-        )
 
     def _finish(
         self, report: IndexReport, started: float, progress: Progress, *, afresh: bool
@@ -234,40 +194,17 @@ def _who(owner: Path) -> str:
         return ""
 
 
-def _named_apart(parsed: ParsedCorpus, known: Mapping[str, Page]) -> ParsedCorpus:
-    """The same pages under names that no other file has, and known files under their old ones."""
-    names = {report.page: _name(report, known) for report in parsed.pages}
-    return ParsedCorpus(
-        tuple(report._replace(page=names[report.page]) for report in parsed.pages),
-        tuple(replace(seen, page=names[seen.page]) for seen in parsed.sightings),
+def _report(got: Gathered) -> IndexReport:
+    return IndexReport(
+        pages=got.pages,
+        pages_unchanged=got.pages_unchanged,
+        pages_removed=len(got.pages_gone),
+        listings=got.listings,
+        added=got.added,
+        changed=got.changed,
+        removed=got.removed,
+        notes=got.notes,
     )
-
-
-def _name(report: PageReport, known: Mapping[str, Page]) -> str:
-    path, name = report.path.resolve(), report.page
-    for page in known.values():
-        if Path(page.path) == path:
-            return page.page
-    above = list(path.parts[1 : -len(name.split("/"))])
-    while above and name in known and _is_another(known[name], report):
-        name = f"{above.pop()}/{name}"
-    return name
-
-
-def _is_another(page: Page, report: PageReport) -> bool:
-    # A file that is there no more has been moved here.
-    return page.sha256 != report.sha256 and Path(page.path).exists()
-
-
-def _listings(parsed: ParsedCorpus) -> dict[str, list[Listing]]:
-    listings: dict[str, list[Listing]] = {}
-    for seen in parsed.sightings:
-        listings.setdefault(seen.page, []).append(Listing(paper_id(seen.title), seen))
-    return listings
-
-
-def _differs(before: Paper, now: Paper) -> bool:
-    return (before.title, before.abstract) != (now.title, now.abstract)
 
 
 def _record(report: IndexReport) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from assistant.clean import at_entry, for_json
 from assistant.errors import UsageError
+from assistant.identifiers import identifiers, links
 from assistant.schema import (
     Answer,
     Citation,
@@ -248,6 +249,8 @@ def _bibliography(seen: Paper | Sighting) -> Record:
         "author_count": seen.author_count,
         "authors": list(seen.authors),
         "url": seen.url,
+        "identifiers": identifiers(seen),
+        "links": links(seen),
         "extra": dict(seen.extra),
     }
 

@@ -205,7 +205,7 @@ class StubAssistant:
             progress("embed", 2, 2)
             self.indexed = True
 
-    def index(self, paths: Any, *, rebuild: bool, prune: bool, progress: Any) -> Any:
+    def index(self, paths: Any, *, rebuild: bool, prune: bool, progress: Any, **_more: Any) -> Any:
         self.asked.append({"paths": paths, "rebuild": rebuild, "prune": prune})
         progress("read", 1, 1)
         return self.report

@@ -21,10 +21,6 @@ class Page(NamedTuple):
     notes: tuple[Note, ...] = ()
 
 
-class Corpus(NamedTuple):
-    pages: tuple[Page, ...]
-
-
 class Report(NamedTuple):
     problem: str
 
@@ -50,7 +46,7 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path) -> Cli:
 
 def pages(cli: Cli, read: Callable[[], tuple[Page, ...]]) -> None:
     corpus = ModuleType("assistant.corpus")
-    corpus.read_paths = lambda _paths: Corpus(read())  # type: ignore[attr-defined]
+    corpus.read_reports = lambda _paths: read()  # type: ignore[attr-defined]
     cli.monkeypatch.setitem(sys.modules, "assistant.corpus", corpus)
 
 

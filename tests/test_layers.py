@@ -1,19 +1,22 @@
 """The house: imports point down, each heavy library has its door, and no module grows too long.
 
-12 cli
-11 api
-10 ui
-9  build  interop
-8  rag  indexer
-7  repairing  sides
-6  refusal  answerability  selection  condense  answering  grounding
-5  retriever  quoting  verify  opening
-4  readings  generation  contents  relevance
-3  corpus  catalog  chunking  encoder  store  lexical  llm  prompts  citations  late  question
-2  rows  budget  export  feedback  least  orders  restored  titles  blended
-1  config  records  tokens  sentences  words  logistic  period  lookup  damage  database  marks
+15 cli
+14 api
+13 ui
+12 build  interop
+11 upkeep
+10 rag  indexer
+9  repairing  sides
+8  refusal  answerability  selection  condense  answering  grounding  news
+7  retriever  quoting  verify  opening  encoding
+6  readings  generation  contents  relevance  gathering  removed  mentions
+5  corpus  catalog  chunking  encoder  store  lexical  llm  prompts  citations  late  question
+4  sightings
+3  rows  journal  budget  export  feedback  least  orders  restored  titles  blended
+2  config  records  tokens  sentences  words  logistic  period  lookup  damage  database  marks
    trees  clock  stream
-0  schema  errors  redact  clean
+1  identifiers
+0  schema  errors  redact  clean  origins  difference  tables
 """
 
 import ast
@@ -32,16 +35,19 @@ LAYERS = {
     name: layer
     for layer, names in enumerate(
         (
-            "schema errors redact clean",
+            "schema errors redact clean origins difference tables",
+            "identifiers",
             "config records tokens sentences words logistic period lookup damage database marks"
             " trees clock stream",
-            "rows budget export feedback least orders restored titles blended",
+            "rows journal budget export feedback least orders restored titles blended",
+            "sightings",
             "corpus catalog chunking encoder store lexical llm prompts citations late question",
-            "readings generation contents relevance",
-            "retriever quoting verify opening",
-            "refusal answerability selection condense answering grounding",
+            "readings generation contents relevance gathering removed mentions",
+            "retriever quoting verify opening encoding",
+            "refusal answerability selection condense answering grounding news",
             "repairing sides",
             "rag indexer",
+            "upkeep",
             "build interop",
             "ui",
             "api",
@@ -56,11 +62,13 @@ LAYERS = {
 DOORS = {
     "bibtexparser": {"corpus", "export"},
     "chromadb": {"store"},
+    "defusedxml": {"corpus"},
     "dotenv": {"config"},
     "fastapi": {"api", "ui"},
     "filelock": {"budget", "feedback", "indexer"},
     "gradio": {"ui"},
     "httpx": {"llm", "store"},
+    "justhtml": {"corpus"},
     "llama_index": {"chunking", "interop"},
     "mcp": {"api"},
     "onnxruntime": {"encoder"},
@@ -68,6 +76,7 @@ DOORS = {
     "platformdirs": {"config"},
     "pydantic": {"config", "api"},
     "rich": {"cli"},
+    "rispy": {"corpus"},
     "sqlite3": {"database"},
     "starlette": {"api", "ui"},
     "tantivy": {"lexical"},
@@ -76,6 +85,7 @@ DOORS = {
     "torch": set(),
     "typer": {"cli"},
     "uvicorn": {"api", "ui"},
+    "zstandard": {"corpus"},
 }
 # These cost a second or more: they wait inside the function that needs them.
 LAZY = {"chromadb", "gradio", "llama_index", "openai"}

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from assistant.cli.screen import Screen
+from assistant.identifiers import identifiers, links
 from assistant.marks import MARKS, STRUCK, UNMARKED
 from assistant.schema import Answer, Paper, ScoredPaper, Sentence, Verdict, VerdictLabel
 
@@ -72,9 +73,9 @@ def show_paper(screen: Screen, paper: Paper) -> None:
     """Prints one paper with everything known of it."""
     screen.put((paper.title, "bold"))
     screen.put((" · ".join(_facts(paper)), "dim"))
-    for line in filter(None, (", ".join(paper.authors), paper.url or "")):
+    for line in filter(None, (", ".join(paper.authors), *links(paper))):
         screen.put(line)
-    for name, value in paper.extra.items():
+    for name, value in {**paper.extra, **identifiers(paper)}.items():
         screen.put((f"{name}: ", "dim"), value)
     screen.gap()
     screen.put(paper.abstract)

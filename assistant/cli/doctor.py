@@ -165,10 +165,10 @@ def check_index(assistant: "Assistant") -> Finding:
 
 def check_pages(assistant: "Assistant", settings: "Settings") -> Iterator[Finding]:
     """Which pages of the configured corpus changed since, and what was cleaned out of them."""
-    from assistant.corpus import read_paths
+    from assistant.corpus import read_reports
 
     try:
-        pages = read_paths(settings.corpus.paths).pages
+        pages = read_reports(settings.corpus.paths)
     except AssistantError as error:
         yield _fault("pages", error)
         return

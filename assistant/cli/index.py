@@ -1,6 +1,5 @@
 """`assistant index`: pages into the catalog and the index."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,12 +21,22 @@ Paths = Annotated[
 Rebuild = Annotated[
     bool, typer.Option("--rebuild", help="Build the index anew; nothing is embedded twice.")
 ]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Stop at a record that cannot be read; change nothing.")
+]
 Prune = Annotated[bool, typer.Option("--prune", help="Forget pages that are there no longer.")]
 
 
 def register(app: typer.Typer) -> None:
     """Adds the verb."""
-    verb(app, "index", "assistant index", "assistant index my-papers/ refs.bib -v")(index)
+    verb(
+        app,
+        "index",
+        "assistant index",
+        "assistant index my-papers/ refs.bib -v",
+        "assistant index 'exports/*.ris.gz' --strict",
+        "zcat feed.gz | assistant index -",
+    )(index)
 
 
 def index(
@@ -35,19 +44,29 @@ def index(
     paths: Paths = None,
     rebuild: Rebuild = False,
     prune: Prune = False,
+    strict: Strict = False,
     as_json: options.Json = False,
 ) -> int:
     """Reads pages of abstracts; only what changed is embedded again.
 
-    PATH is a file or a folder: listings saved as text, JSON Lines, JSON, CSV or BibTeX. Without
-    one, the configured corpus is read.
+    PATH is a file, a folder, a pattern such as '*.bib', or - for standard input: listings saved as
+    text or HTML, JSON Lines (arXiv, Semantic Scholar, OpenAlex or your own), JSON, CSV, BibTeX, RIS
+    or Atom, each also as .gz or .zst. Without one, the configured corpus is read.
     """
     from assistant.cli.progress import showing
     from assistant.records import report_record
 
     _check(paths or [])
     with session.open(indexed=False) as assistant, showing(session, "Indexing") as progress:
-        report = assistant.index(paths or None, rebuild=rebuild, prune=prune, progress=progress)
+        report = assistant.index(
+            paths or None,
+            rebuild=rebuild,
+            prune=prune,
+            strict=strict,
+            # Whoever wants to read the notes wants those of unchanged pages too.
+            reread=session.verbose,
+            progress=progress,
+        )
     if as_json:
         session.print_json(report_record(report))
         return 0
@@ -57,12 +76,11 @@ def index(
 
 
 def _check(paths: "Iterable[Path]") -> None:
+    from assistant.corpus.sources import is_given
+
     for path in paths:
-        # A name longer than the system allows is an OSError, and not there either.
-        with suppress(OSError):
-            if path.exists():
-                continue
-        raise UsageError(f"{path}: no such file or folder: give the page's path")
+        if not is_given(path):
+            raise UsageError(f"{path}: no such file or folder: give the page's path")
 
 
 def _show(session: Session, report: "IndexReport") -> None:

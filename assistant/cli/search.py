@@ -1,6 +1,6 @@
-"""`assistant search` and `show`: papers, without an answer."""
+"""`assistant search`: papers, without an answer."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -12,18 +12,16 @@ if TYPE_CHECKING:
     from assistant.schema import Filters
 
 _TOP = 10
-PaperId = Annotated[str, typer.Argument(metavar="ID", hidden=True)]
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the verbs."""
+    """Adds the verb."""
     verb(
         app,
         "search",
         'assistant search "diffusion models for video editing"',
         'assistant search "pose estimation" --year 2022 --top-k 3 --json',
     )(search)
-    verb(app, "show", "assistant show 3f9a1c", "assistant show 3f9a1c --json")(show)
 
 
 def search(
@@ -59,23 +57,6 @@ def search(
         show_hits(session.out, papers, whole=session.verbose)
     else:
         session.note("no paper passes: widen --since, --until, --year or --page")
-    return 0
-
-
-def show(session: Session, paper_id: PaperId, as_json: options.Json = False) -> int:
-    """Shows one paper, and every place where it was seen.
-
-    ID is a paper's id, or how it begins; `search` lists ids.
-    """
-    from assistant.cli.answers import show_paper
-    from assistant.records import paper_record
-
-    with session.open() as assistant:
-        paper = assistant.catalog.paper(paper_id)
-    if as_json:
-        session.print_json(paper_record(paper))
-    else:
-        show_paper(session.out, paper)
     return 0
 
 

@@ -6,8 +6,9 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
-from assistant.corpus.fields import from_records
-from assistant.corpus.page import Note, Reading
+from assistant.corpus.fields import sightings_of
+from assistant.corpus.page import Found, Note
+from assistant.corpus.text import Text
 from assistant.errors import CorpusError
 
 # The parser logs each broken block; we put it into the report instead.
@@ -40,6 +41,10 @@ _MATH = re.compile(r"(?<!\\)(\$\$?[^$]+\$\$?)")
 _ENCLOSED = re.compile(r'\s*(?:\{(.*)\}|"(.*)")\s*', re.DOTALL)
 # Addresses are not typeset: a tilde in one is a tilde.
 _VERBATIM = frozenset({"url", "doi", "eprint", "link", "file", "pdf"})
+_ENTRY = re.compile(r"[ \t]*@\w+\s*[{(]")
+_STRING = re.compile(r"(?i)[ \t]*@string\s*\{.*\}\s*$")
+# The parser holds all that it is given, several times over.
+_PART = 512 * 1024
 
 
 def plain(tex: str) -> str:
@@ -64,34 +69,60 @@ def _accented(match: re.Match[str]) -> str:
     return unicodedata.normalize("NFC", match[3] + _ACCENTS[match[1] or match[2]])
 
 
-def read_bibtex(text: str, page: str) -> Reading:
+def read_bibtex(text: Text, page: str) -> Iterator[Found]:
     """Every entry with a title and an abstract, also where its key stands twice."""
+    return sightings_of(_all_records(text), page)
+
+
+def _all_records(text: Text) -> Iterator[tuple[int, Any] | Note]:
+    some = False
+    for above, part in _parts(text):
+        for one in _records_of(part, above):
+            some = True
+            yield one
+    if not some:
+        raise CorpusError("holds no BibTeX entry: give entries like @article{key, title = {...}}")
+
+
+def _parts(text: Text) -> Iterator[tuple[int, str]]:
+    """The file in parts that begin with an entry, each with the number of lines above it."""
+    strings: list[str] = []
+    part: list[str] = []
+    size, above = 0, 0
+    for number, line in text.lines():
+        starts = _ENTRY.match(line)
+        if starts and size > _PART:
+            yield above, "".join(part)
+            # What an abbreviation stands for is told once, for the whole file.
+            part, size, above = ["".join(strings)], 0, number - 1 - len(strings)
+        if _STRING.match(line):
+            strings.append(line)
+        part.append(line)
+        size += len(line)
+    yield above, "".join(part)
+
+
+def _records_of(part: str, above: int) -> Iterator[tuple[int, Any] | Note]:
     # 0.1 s that no other format should pay.
     from bibtexparser.entrypoint import parse_string
 
-    library = parse_string(text)
-    notes: list[Note] = []
-    entries: list[Any] = list(library.entries)
+    library = parse_string(part)
+    found: list[tuple[int, Any]] = [(_line(entry), entry) for entry in library.entries]
     for block in library.failed_blocks:
         inner = block.ignore_error_block
-        if inner is None or not hasattr(inner, "fields"):
-            notes.append(Note(_line(block), "unreadable", "not BibTeX: mend its braces and commas"))
+        failed = inner is None or not hasattr(inner, "fields")
+        found.append((_line(block), None if failed else inner))
+    for line, entry in sorted(found, key=lambda one: one[0]):
+        if entry is None:
+            fault = "not BibTeX: mend its braces and commas"
+            yield Note(above + line, "unreadable", fault)
         else:
-            entries.append(inner)
-    if not entries and not notes:
-        raise CorpusError("holds no BibTeX entry: give entries like @article{key, title = {...}}")
-    reading = from_records(_records(sorted(entries, key=_line)), page)
-    return Reading(reading.sightings, sorted(notes + reading.notes))
+            titles = (field for field in entry.fields if field.key.lower() == "title")
+            yield above + _line(next(titles, entry)), _record(entry)
 
 
 def _line(block: Any) -> int:
     return (block.start_line or 0) + 1
-
-
-def _records(entries: list[Any]) -> Iterator[tuple[int, dict[str, str]]]:
-    for entry in entries:
-        titles = (field for field in entry.fields if field.key.lower() == "title")
-        yield _line(next(titles, entry)), _record(entry)
 
 
 def _record(entry: Any) -> dict[str, str]:

@@ -1,12 +1,14 @@
 """Records, whatever their keys are called -> sightings."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from assistant.corpus.dates import Written, iso, month_number, read_date
-from assistant.corpus.page import Note, Reading, cleaned, quoted
+from assistant.corpus.dialects import plain_record
+from assistant.corpus.page import Found, Note, Reading, cleaned, collected, quoted
+from assistant.identifiers import arxiv_id, arxiv_inside
 from assistant.schema import Sighting
 
 # Our word, then the names others give it, the most telling first; compared without case and signs.
@@ -25,9 +27,22 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "url": ("url", "link", "paperurl", "htmlurl", "landingpage", "absurl", "href", "pdfurl"),
     "doi": ("doi",),
     "arxiv_id": ("arxivid", "arxiv", "eprint"),
+    "pmid": ("pmid", "pubmed", "pubmedid"),
+    "pmcid": ("pmcid", "pubmedcentral"),
+    "acl_id": ("aclid", "acl"),
+    "dblp": ("dblp",),
+    "s2_id": ("s2id", "semanticscholarid"),
+    "corpus_id": ("corpusid", "s2corpusid"),
+    "openalex": ("openalex", "openalexid"),
+    "mag": ("mag", "magid"),
     "venue": ("venue", "journal", "booktitle", "conference", "journalref"),
 }  # fmt: skip
-_EXTRA = ("doi", "arxiv_id", "venue")
+_EXTRA = (
+    "doi", "arxiv_id", "pmid", "pmcid", "acl_id", "dblp", "s2_id", "corpus_id", "openalex", "mag",
+    "venue",
+)  # fmt: skip
+# How a byte that is no text was decoded.
+_NO_TEXT = re.compile("[\udc80-\udcff]")
 _URL = re.compile(r"https?://[^\s<>\"]+", re.IGNORECASE)
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
 _OTHERS = frozenset({"others", "et al.", "et al"})
@@ -53,13 +68,24 @@ def keys_for(field: str, names: Iterable[str]) -> list[str]:
 
 
 def from_records(records: Iterable[tuple[int, Any]], page: str) -> Reading:
+    """All of what `sightings_of` gives."""
+    return collected(sightings_of(records, page))
+
+
+def sightings_of(records: Iterable[tuple[int, Any] | Note], page: str) -> Iterator[Found]:
     """Numbered records to sightings; one without a title or an abstract is noted, not guessed."""
-    reading = Reading([], [])
-    for line, record in records:
-        sighting = _sighting(record, page, len(reading.sightings) + 1, line, reading.notes)
+    position = 1
+    for one in records:
+        if isinstance(one, Note):
+            yield one
+            continue
+        line, record = one
+        notes: list[Note] = []
+        sighting = _sighting(record, page, position, line, notes)
+        yield from notes
         if sighting is not None:
-            reading.sightings.append(sighting)
-    return reading
+            position += 1
+            yield sighting
 
 
 def _sighting(
@@ -68,8 +94,11 @@ def _sighting(
     if not isinstance(record, Mapping):
         notes.append(Note(line, "unreadable", "not an object with a title and an abstract"))
         return None
-    values = _flat(record)
+    values = _flat(plain_record(record))
     used: set[str] = set()
+    if any(_NO_TEXT.search(value) for value in values.values() if isinstance(value, str)):
+        notes.append(Note(line, "unreadable", "bytes that are no UTF-8: save it as UTF-8"))
+        return None
     title = cleaned(_take("title", values, used), line, notes)
     abstract = cleaned(_take("abstract", values, used), line, notes)
     if not title or not abstract:
@@ -88,8 +117,17 @@ def _sighting(
         author_count=_author_count(values, used, len(authors) if authors and complete else None),
         authors=tuple(name for name in (cleaned(a, line, notes) for a in authors) if name),
         url=url,
-        extra=_extra(values, used, line, notes),
+        extra=_with_arxiv_id(_extra(values, used, line, notes), url),
     )
+
+
+def _with_arxiv_id(extra: dict[str, str], url: str | None) -> dict[str, str]:
+    """An eprint of another archive is none of arXiv's; an address there tells the id as well."""
+    given = extra.get("arxiv_id", "")
+    if given and not arxiv_id(given):
+        extra["eprint"] = extra.pop("arxiv_id")
+    known = arxiv_id(given) or arxiv_id(extra.get("doi", "")) or arxiv_inside(url or "")
+    return {**extra, "arxiv_id": known} if known else extra
 
 
 def _what_is_missing(title: str, abstract: str) -> str:

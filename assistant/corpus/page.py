@@ -1,5 +1,6 @@
 """What reading a page gives: its listings, and a report of what was found and passed over."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -16,6 +17,16 @@ class Note(NamedTuple):
     line: int
     kind: NoteKind
     text: str
+
+
+class Variant(NamedTuple):
+    """Which of its format's variants a page is."""
+
+    name: str
+
+
+Found = Sighting | Note | Variant
+"""What a reader gives, one after the other, as it reads."""
 
 
 class PageReport(NamedTuple):
@@ -46,6 +57,28 @@ class Reading(NamedTuple):
     notes: list[Note]
     variant: str = ""
     """Which of the format's variants this page is."""
+
+    def found(self) -> Iterator[Found]:
+        """The same, one after the other."""
+        if self.variant:
+            yield Variant(self.variant)
+        yield from self.notes
+        yield from self.sightings
+
+
+def collected(found: Iterable[Found]) -> Reading:
+    """All that a reader gives, with its notes in the order of their lines."""
+    sightings: list[Sighting] = []
+    notes: list[Note] = []
+    variant = ""
+    for one in found:
+        if isinstance(one, Sighting):
+            sightings.append(one)
+        elif isinstance(one, Note):
+            notes.append(one)
+        else:
+            variant = one.name
+    return Reading(sightings, sorted(notes), variant)
 
 
 def quoted(text: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from assistant.identifiers import identifiers, links
 from assistant.schema import Answer, Paper
 
 _LATEX = re.compile(r"(?<!\\)([&%#_])")
@@ -27,15 +28,18 @@ def bibtex(answer: Answer) -> str:
 def _entry(paper: Paper, key: str) -> Any:
     from bibtexparser.model import Entry, Field
 
+    known = identifiers(paper)
     year, _, rest = (paper.date or "").partition("-")
     fields = {
         "title": f"{{{_latex(paper.title)}}}",
         "author": _latex(" and ".join(paper.authors)),
         "year": year,
         "month": rest[:2],
-        "url": paper.url or "",
-        "doi": paper.extra.get("doi", ""),
-        "eprint": paper.extra.get("arxiv_id", ""),
+        "url": next(iter(links(paper)), ""),
+        "doi": known.get("doi", ""),
+        "eprint": known.get("arxiv_id", ""),
+        "archiveprefix": "arXiv" if "arxiv_id" in known else "",
+        "pmid": known.get("pmid", ""),
         "note": "Year inferred" if paper.year_inferred else "",
     }
     return Entry("misc", key, [Field(name, value) for name, value in fields.items() if value])

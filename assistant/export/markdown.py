@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from assistant.clean import for_markdown
 from assistant.export.receipt import made_by
+from assistant.identifiers import identifiers
 from assistant.marks import MARKS, UNMARKED
 from assistant.schema import Answer, Paper, Sentence
 
@@ -21,7 +22,8 @@ def markdown(answer: Answer) -> str:
     if answer.citations:
         lines += ["## Sources", ""]
     for one in answer.citations:
-        lines += [f"{one.number}. **{for_markdown(one.title)}**{_date(papers.get(one.paper_id))}"]
+        paper = papers.get(one.paper_id)
+        lines += [f"{one.number}. **{for_markdown(one.title)}**{_date(paper)}{_names(paper)}"]
         lines += [f"   > {for_markdown(one.quote)}", ""]
     return "\n".join([*lines, f"*{for_markdown(made_by(answer))}*", ""])
 
@@ -43,3 +45,10 @@ def _doubt_line(one: Sentence) -> str:
 
 def _date(paper: Paper | None) -> str:
     return f", {paper.date}" if paper and paper.date else ""
+
+
+def _names(paper: Paper | None) -> str:
+    """The identifiers that a reader can look up."""
+    known = identifiers(paper) if paper else {}
+    named = (("arXiv", known.get("arxiv_id")), ("doi", known.get("doi")))
+    return "".join(f", {for_markdown(f'{word}:{name}')}" for word, name in named if name)

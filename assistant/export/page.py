@@ -5,6 +5,7 @@ from string import Template
 
 from assistant.clean import for_html
 from assistant.export.receipt import made_by
+from assistant.identifiers import identifiers
 from assistant.marks import MARKS
 from assistant.schema import Answer, Paper, Sentence
 
@@ -49,7 +50,8 @@ def _evidence(one: Sentence) -> str:
 
 def _source(number: int, paper: Paper) -> str:
     seen_on = (f"{seen.page}, listing {seen.position}" for seen in paper.sightings)
-    facts = [paper.date or "", *seen_on]
+    names = (f"{field}: {name}" for field, name in identifiers(paper).items())
+    facts = [paper.date or "", *names, *seen_on]
     return (
         f'<article id="source-{number}"><h3>[{number}] {for_html(paper.title)}</h3>'
         f"<p>{for_html(' · '.join(filter(None, facts)))}</p>"

@@ -37,8 +37,8 @@ def upload_panel(assistant: "Assistant") -> Upload:
     most = assistant.settings.server.upload_mb
     intake = Intake(assistant)
     gr.HTML(
-        f'<p class="upload-hint">Saved pages of a listing as text, or records as JSON, CSV or'
-        f" BibTeX; at most {most} MB each.</p>",
+        f'<p class="upload-hint">Saved pages of a listing as text or HTML, or records as JSON,'
+        f" CSV, BibTeX, RIS or Atom; at most {most} MB each.</p>",
         js_on_load=None,
         apply_default_css=False,
     )
