@@ -116,6 +116,18 @@ class Assistant:
         with self._indexing:
             return self._indexer().index(wanted, progress or _quiet, rebuild=rebuild, prune=prune)
 
+    def remove(self, paper_ids: Sequence[str]) -> IndexReport:
+        """Take papers out, by their whole ids; no page brings them in again, `put_back` does."""
+        with self._indexing:
+            return self._indexer().remove(paper_ids)
+
+    def put_back(
+        self, paper_ids: Sequence[str], *, progress: Progress | None = None
+    ) -> IndexReport:
+        """Take in again what `remove` took out."""
+        with self._indexing:
+            return self._indexer().put_back(paper_ids, progress or _quiet)
+
     def ensure_indexed(self, progress: Progress | None = None) -> IndexReport | None:
         """Index the configured corpus where nothing is indexed yet."""
         if self.catalog.meta("generation") is not None:

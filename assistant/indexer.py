@@ -25,6 +25,7 @@ from assistant.generation import (
     refuse_mismatch,
 )
 from assistant.readings import Readings
+from assistant.removed import mark, removed, unmark
 from assistant.schema import Encoder, EncoderIdentity, Paper, ReadingEncoder
 
 __all__ = ["Index", "IndexReport", "Indexer", "Progress", "Server", "open_index"]
@@ -45,10 +46,14 @@ class IndexReport:
     added: int = 0
     changed: int = 0
     removed: int = 0
+    merged: int = 0
+    """Listings of changed pages that were one paper with another listing."""
     chunks: int = 0
     encoded: int = 0
     seconds: float = 0.0
     generation: str = ""
+    kind: str = "index"
+    """What was asked for: "index", "rebuild", "remove", "put back", "import" or "restore"."""
     notes: tuple[tuple[str, Note], ...] = ()
     """Each with the page it belongs to."""
 
@@ -96,11 +101,33 @@ class Indexer:
             report = self._take_in(parsed, prune=prune)
             return self._finish(report, started, progress, afresh=rebuild)
 
-    def rebuild(self, progress: Progress = _quiet) -> IndexReport:
+    def rebuild(self, progress: Progress = _quiet, *, kind: str = "rebuild") -> IndexReport:
         """Make the index anew out of the catalog alone."""
+        with writing(self._folder):
+            return self.rebuild_held(progress, kind=kind)
+
+    def rebuild_held(self, progress: Progress = _quiet, *, kind: str = "rebuild") -> IndexReport:
+        """The same, for who holds the writer's lock already."""
+        return self._finish(IndexReport(kind=kind), monotonic(), progress, afresh=True)
+
+    def remove(self, paper_ids: Sequence[str]) -> IndexReport:
+        """Take papers out, to stay out until they are put back; nothing is made anew."""
+        started = monotonic()
+        with writing(self._folder), self._catalog.transaction():
+            papers = self._catalog.papers(paper_ids)
+            mark(self._catalog, papers)
+            # What the index still holds of them nobody finds: a paper comes from the catalog.
+            self._catalog.remove_papers(paper.paper_id for paper in papers)
+            return self._noted(IndexReport(removed=len(papers), kind="remove"), started)
+
+    def put_back(self, paper_ids: Sequence[str], progress: Progress = _quiet) -> IndexReport:
+        """Take in again what was removed, out of its sightings."""
         started = monotonic()
         with writing(self._folder):
-            return self._finish(IndexReport(), started, progress, afresh=True)
+            with self._catalog.transaction():
+                unmark(self._catalog, paper_ids)
+                report = self._merge(set(paper_ids))
+            return self._finish(replace(report, kind="put back"), started, progress, afresh=False)
 
     def _take_in(self, parsed: ParsedCorpus, *, prune: bool) -> IndexReport:
         with self._catalog.transaction():
@@ -118,6 +145,7 @@ class Indexer:
             pages_unchanged=sum(known.get(r.page) == r.sha256 for r in parsed.pages),
             pages_removed=len(gone),
             listings=len(parsed.sightings),
+            merged=sum(note.kind == "merged" for r in fresh for note in r.notes),
             notes=tuple((r.page, note) for r in parsed.pages for note in r.notes),
         )
 
@@ -137,7 +165,8 @@ class Indexer:
         """Make the papers of what was seen of them."""
         before = {paper.paper_id: paper for paper in self._catalog.papers(sorted(touched))}
         seen = chain.from_iterable(self._catalog.sightings(touched).values())
-        now = {paper.paper_id: paper for paper in merge(seen)}
+        out = removed(self._catalog)
+        now = {paper.paper_id: paper for paper in merge(seen) if paper.paper_id not in out}
         self._catalog.set_papers(now.values())
         self._catalog.remove_papers(before.keys() - now.keys())
         return IndexReport(
@@ -153,12 +182,15 @@ class Indexer:
         encoded = self._encode(progress)
         generations = Generations(self._catalog, self._folder, self._encoder.identity, self._server)
         generation = generations.renew(progress, afresh=afresh)
+        return self._noted(replace(report, encoded=encoded, generation=generation), started)
+
+    def _noted(self, report: IndexReport, started: float) -> IndexReport:
+        """The report with what the catalog holds now, kept as the record of a run."""
         report = replace(
             report,
             papers=self._catalog.count(),
             chunks=len(self._catalog.chunk_ids()),
-            encoded=encoded,
-            generation=generation,
+            generation=report.generation or self._catalog.meta("generation") or "",
             seconds=round(monotonic() - started, 3),
         )
         self._catalog.add_run(_record(report))

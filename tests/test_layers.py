@@ -35,10 +35,11 @@ LAYERS = {
             " marks",
             "export feedback restored rows titles",
             "corpus catalog chunking encoder store lexical llm prompts citations late question",
-            "readings generation contents",
+            "readings generation contents removed",
             "retriever quoting verify opening",
             "refusal selection condense answering grounding",
             "rag indexer",
+            "upkeep",
             "build interop",
             "ui",
             "api",
@@ -65,7 +66,7 @@ DOORS = {
     "platformdirs": {"config"},
     "pydantic": {"config", "api"},
     "rich": {"cli"},
-    "sqlite3": {"database"},
+    "sqlite3": {"database", "upkeep"},
     "starlette": {"api", "ui"},
     "tantivy": {"lexical"},
     "tiktoken": {"tokens"},
@@ -73,6 +74,7 @@ DOORS = {
     "torch": set(),
     "typer": {"cli"},
     "uvicorn": {"api", "ui"},
+    "watchfiles": {"upkeep"},
 }
 # These cost a second or more: they wait inside the function that needs them.
 LAZY = {"chromadb", "gradio", "llama_index", "openai"}

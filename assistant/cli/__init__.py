@@ -10,7 +10,19 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import Abort, TyperException
 
-from assistant.cli import ask, chat, config, doctor, index, mcp, search, serve, verify
+from assistant.cli import (
+    ask,
+    chat,
+    config,
+    doctor,
+    history,
+    index,
+    mcp,
+    remove,
+    search,
+    serve,
+    verify,
+)
 from assistant.cli import eval as evaluation
 from assistant.cli.options import ConfigFile, Quiet, Verbose
 from assistant.cli.session import Shared
@@ -76,7 +88,9 @@ def root(
     context.obj = Shared(file, verbose, quiet)
 
 
-for group in (index, ask, chat, search, verify, serve, doctor, config, mcp, evaluation):
+for group in (
+    index, ask, chat, search, verify, serve, remove, history, doctor, config, mcp, evaluation,
+):  # fmt: skip
     group.register(app)
 
 
