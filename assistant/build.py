@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from assistant import config, quoting, refusal
 from assistant.catalog import Catalog
-from assistant.config import EMBEDDED, Settings
+from assistant.config import EMBEDDED, UPLOADS, Settings
 from assistant.encoder import MODELS, MiniLM, OpenAIEncoder
 from assistant.errors import UsageError
 from assistant.generation import Index, Server
@@ -110,11 +110,24 @@ class Assistant:
         progress: Progress | None = None,
     ) -> IndexReport:
         """Take in pages, those of the configured corpus if none are named."""
-        # What was asked to be left out must not be indexed again from another name.
-        wanted = list(paths) if paths else list(self.settings.corpus.paths)
+        wanted = self._wanted(paths, prune=prune)
         # Questions go on while this runs: they read the generation that is there.
         with self._indexing:
             return self._indexer().index(wanted, progress or _quiet, rebuild=rebuild, prune=prune)
+
+    def preview(
+        self, paths: Sequence[Path | str] | None = None, *, prune: bool = False
+    ) -> IndexReport:
+        """What `index` would find and change; nothing is kept."""
+        return self._indexer().preview(self._wanted(paths, prune=prune), prune=prune)
+
+    def _wanted(self, paths: Sequence[Path | str] | None, *, prune: bool) -> list[Path | str]:
+        if paths:
+            return list(paths)
+        dropped = self.settings.data.folder / UPLOADS
+        # What was dropped onto the page is no part of the configured corpus, nor gone.
+        kept = [dropped] if prune and dropped.is_dir() else []
+        return [*self.settings.corpus.paths, *kept]
 
     def remove(self, paper_ids: Sequence[str]) -> IndexReport:
         """Take papers out, by their whole ids; no page brings them in again, `put_back` does."""

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -54,8 +54,16 @@ class IndexReport:
     generation: str = ""
     kind: str = "index"
     """What was asked for: "index", "rebuild", "remove", "put back", "import" or "restore"."""
+    pages_gone: tuple[str, ...] = ()
+    """The pages that were pruned."""
+    papers_gone: tuple[tuple[str, str], ...] = ()
+    """Id and title of every paper that was removed."""
     notes: tuple[tuple[str, Note], ...] = ()
     """Each with the page it belongs to."""
+
+
+class _NotKept(Exception):  # it is no error
+    """Ends a transaction without its changes."""
 
 
 def _quiet(stage: str, done: int, total: int) -> None:
@@ -101,6 +109,15 @@ class Indexer:
             report = self._take_in(parsed, prune=prune)
             return self._finish(report, started, progress, afresh=rebuild)
 
+    def preview(self, paths: Sequence[Path | str], *, prune: bool = False) -> IndexReport:
+        """What `index` would find and change; nothing is kept."""
+        parsed = read_paths(list(paths))
+        report = IndexReport()
+        with suppress(_NotKept), self._catalog.transaction():
+            report = self._take_in(parsed, prune=prune)
+            raise _NotKept
+        return replace(report, papers=self._catalog.count() + report.added - report.removed)
+
     def rebuild(self, progress: Progress = _quiet, *, kind: str = "rebuild") -> IndexReport:
         """Make the index anew out of the catalog alone."""
         with writing(self._folder):
@@ -118,7 +135,7 @@ class Indexer:
             mark(self._catalog, papers)
             # What the index still holds of them nobody finds: a paper comes from the catalog.
             self._catalog.remove_papers(paper.paper_id for paper in papers)
-            return self._noted(IndexReport(removed=len(papers), kind="remove"), started)
+            return self._noted(_removal(papers), started)
 
     def put_back(self, paper_ids: Sequence[str], progress: Progress = _quiet) -> IndexReport:
         """Take in again what was removed, out of its sightings."""
@@ -144,6 +161,7 @@ class Indexer:
             pages=len(parsed.pages),
             pages_unchanged=sum(known.get(r.page) == r.sha256 for r in parsed.pages),
             pages_removed=len(gone),
+            pages_gone=tuple(gone),
             listings=len(parsed.sightings),
             merged=sum(note.kind == "merged" for r in fresh for note in r.notes),
             notes=tuple((r.page, note) for r in parsed.pages for note in r.notes),
@@ -169,10 +187,12 @@ class Indexer:
         now = {paper.paper_id: paper for paper in merge(seen) if paper.paper_id not in out}
         self._catalog.set_papers(now.values())
         self._catalog.remove_papers(before.keys() - now.keys())
+        gone = (paper for id_, paper in before.items() if id_ not in now)
         return IndexReport(
             added=len(now.keys() - before.keys()),
             changed=sum(_differs(before[id_], now[id_]) for id_ in before.keys() & now.keys()),
             removed=len(before.keys() - now.keys()),
+            papers_gone=tuple((paper.paper_id, paper.title) for paper in gone),
         )
 
     def _finish(
@@ -304,4 +324,9 @@ def _differs(before: Paper, now: Paper) -> bool:
 
 def _record(report: IndexReport) -> dict[str, object]:
     numbers = {field.name: getattr(report, field.name) for field in fields(report)}
-    return {name: value for name, value in numbers.items() if name != "notes"}
+    return {name: value for name, value in numbers.items() if not isinstance(value, tuple)}
+
+
+def _removal(papers: Sequence[Paper]) -> IndexReport:
+    gone = tuple((paper.paper_id, paper.title) for paper in papers)
+    return IndexReport(removed=len(papers), kind="remove", papers_gone=gone)

@@ -58,6 +58,9 @@ def keeping(kept: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: 
     """Commands on a copy of it."""
     shutil.copytree(kept / "data", tmp_path / "data")
     shutil.copytree(kept / "pages", tmp_path / "pages")
+    with Catalog.open(tmp_path / "data" / build.CATALOG) as catalog:
+        moved = (str((kept / "pages").resolve()), str((tmp_path / "pages").resolve()))
+        catalog.database.change("UPDATE pages SET path = replace(path, ?, ?)", moved)
     return Keeping(monkeypatch, capsys, tmp_path, tmp_path / "data")
 
 

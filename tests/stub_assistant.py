@@ -115,6 +115,8 @@ class Report:
     chunks: int = 482
     encoded: int = 482
     seconds: float = 4.2
+    pages_gone: tuple[str, ...] = ()
+    papers_gone: tuple[tuple[str, str], ...] = ()
     notes: tuple[tuple[str, Note], ...] = (("page-1.txt", Note(3, "merged", "again")),)
 
 
@@ -208,6 +210,9 @@ class StubAssistant:
     def index(self, paths: Any, *, rebuild: bool, prune: bool, progress: Any) -> Any:
         self.asked.append({"paths": paths, "rebuild": rebuild, "prune": prune})
         progress("read", 1, 1)
+        return self.report
+
+    def preview(self, paths: Any, *, prune: bool) -> Any:
         return self.report
 
 

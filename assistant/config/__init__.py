@@ -10,12 +10,13 @@ from pydantic import SecretStr, ValidationError
 
 from assistant.config import sources
 from assistant.config.resources import default_data_folder, resource, version
-from assistant.config.settings import EMBEDDED, Keys, Settings
+from assistant.config.settings import EMBEDDED, UPLOADS, Keys, Settings
 from assistant.config.sources import Given
 from assistant.errors import ConfigError
 
 __all__ = [
     "EMBEDDED",
+    "UPLOADS",
     "Keys",
     "Origin",
     "Settings",

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 
 EMBEDDED = "embedded"
+UPLOADS = "uploads"
+"""The folder, in the data folder, of what was dropped onto the page."""
 
 
 def _address(url: str) -> str:
