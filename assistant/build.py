@@ -1,6 +1,6 @@
 """Settings -> working parts: the only module that knows them all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock, RLock
@@ -13,7 +13,7 @@ from assistant.encoder import MODELS, MiniLM, OpenAIEncoder
 from assistant.errors import UsageError
 from assistant.generation import Index, Server
 from assistant.generation import open_index as open_generation
-from assistant.indexer import Indexer, IndexReport, Progress
+from assistant.indexer import Indexer, IndexReport, Progress, writing
 from assistant.logistic import Logistic
 from assistant.prompts import Prompts
 from assistant.rag import AnswerStream, Limits, Models, Pipeline, SearchResult, verify_against
@@ -21,6 +21,7 @@ from assistant.readings import Readings
 from assistant.records import Source
 from assistant.retriever import Retriever
 from assistant.schema import LLM, Encoder, Filters, Receipt, Sentence, Turn
+from assistant.upkeep.taking import IMPORTED, take
 from assistant.verify import Judge
 
 CATALOG = "catalog.sqlite"
@@ -109,7 +110,13 @@ class Assistant:
         prune: bool = False,
         progress: Progress | None = None,
     ) -> IndexReport:
-        """Take in pages, those of the configured corpus if none are named."""
+        """Take in pages, those of the configured corpus if none are named.
+
+        `rebuild` alone reads no page: the index is made anew out of the catalog.
+        """
+        if rebuild and not paths and not prune and self.catalog.count():
+            with self._indexing:
+                return self._indexer().rebuild(progress or _quiet)
         wanted = self._wanted(paths, prune=prune)
         # Questions go on while this runs: they read the generation that is there.
         with self._indexing:
@@ -143,9 +150,30 @@ class Assistant:
 
     def ensure_indexed(self, progress: Progress | None = None) -> IndexReport | None:
         """Index the configured corpus where nothing is indexed yet."""
+        if kind := self.catalog.meta(IMPORTED):
+            return self._finish_import(IndexReport(kind=kind), progress)
         if self.catalog.meta("generation") is not None:
             return None
         return self.index(progress=progress)
+
+    def take(
+        self,
+        lines: Iterator[bytes],
+        source: str,
+        *,
+        replace: bool = False,
+        progress: Progress | None = None,
+    ) -> IndexReport:
+        """Take in a whole catalog that was exported; the indexes are made of it."""
+        with writing(self.settings.data.folder):
+            came = take(self.catalog, lines, source, replace=replace)
+        return self._finish_import(IndexReport(kind="import", added=came["papers"]), progress)
+
+    def _finish_import(self, report: IndexReport, progress: Progress | None) -> IndexReport:
+        with self._indexing, writing(self.settings.data.folder):
+            report = self._indexer().finish(report, progress or _quiet)
+            self.catalog.database.change("DELETE FROM meta WHERE key = ?", (IMPORTED,))
+        return report
 
     @cached_property
     def catalog(self) -> Catalog:

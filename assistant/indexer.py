@@ -118,14 +118,14 @@ class Indexer:
             raise _NotKept
         return replace(report, papers=self._catalog.count() + report.added - report.removed)
 
-    def rebuild(self, progress: Progress = _quiet, *, kind: str = "rebuild") -> IndexReport:
+    def rebuild(self, progress: Progress = _quiet) -> IndexReport:
         """Make the index anew out of the catalog alone."""
         with writing(self._folder):
-            return self.rebuild_held(progress, kind=kind)
+            return self.finish(IndexReport(kind="rebuild"), progress)
 
-    def rebuild_held(self, progress: Progress = _quiet, *, kind: str = "rebuild") -> IndexReport:
-        """The same, for who holds the writer's lock already."""
-        return self._finish(IndexReport(kind=kind), monotonic(), progress, afresh=True)
+    def finish(self, report: IndexReport, progress: Progress = _quiet) -> IndexReport:
+        """Make the index anew, for who changed the catalog and holds the writer's lock."""
+        return self._finish(report, monotonic(), progress, afresh=True)
 
     def remove(self, paper_ids: Sequence[str]) -> IndexReport:
         """Take papers out, to stay out until they are put back; nothing is made anew."""

@@ -10,6 +10,7 @@ from whole import Commands, one_encoder
 
 from assistant import build, config
 from assistant.catalog import Catalog
+from assistant.corpus import paper_id
 
 OWLS, BATS, MOTHS, WORMS = "OwlEar: Hearing Owls", "BatEar: Hearing Bats", "MothEye", "WormNet"
 TEXTS = {
@@ -82,6 +83,10 @@ class Keeping(Commands):
     def id_of(self, title: str) -> str:
         with self.open() as catalog:
             return next(one.paper_id for one in catalog.papers() if one.title == title)
+
+    def id_of_any(self, title: str) -> str:
+        """The id of a paper that may have been removed."""
+        return paper_id(title)
 
     def found(self, words: str, *options: str) -> list[str]:
         """The titles that a search gives, best first."""

@@ -115,6 +115,7 @@ class Report:
     chunks: int = 482
     encoded: int = 482
     seconds: float = 4.2
+    kind: str = "index"
     pages_gone: tuple[str, ...] = ()
     papers_gone: tuple[tuple[str, str], ...] = ()
     notes: tuple[tuple[str, Note], ...] = (("page-1.txt", Note(3, "merged", "again")),)

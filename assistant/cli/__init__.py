@@ -12,12 +12,14 @@ from typer.exceptions import Abort, TyperException
 
 from assistant.cli import (
     ask,
+    backup,
     chat,
     config,
     doctor,
     history,
     index,
     mcp,
+    portable,
     remove,
     search,
     serve,
@@ -89,7 +91,8 @@ def root(
 
 
 for group in (
-    index, ask, chat, search, verify, serve, remove, history, doctor, config, mcp, evaluation,
+    index, ask, chat, search, verify, serve, remove, history, portable, backup,
+    doctor, config, mcp, evaluation,
 ):  # fmt: skip
     group.register(app)
 

@@ -158,6 +158,9 @@ def _show(session: Session, report: "IndexReport") -> None:
 
 def _show_found(session: Session, report: "IndexReport") -> None:
     put = session.out.put
+    if report.kind == "rebuild":
+        put(f"made anew of the catalog: {report.papers:,} papers")
+        return
     put(f"{report.pages:,} pages read, {report.pages_unchanged:,} of them unchanged")
     put(f"{report.listings:,} listings, {report.papers:,} papers: {_changes(report)}")
 
