@@ -1,19 +1,19 @@
 """Settings -> working parts: the only module that knows them all."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from threading import Lock, RLock
-from typing import Any, Self
+from threading import RLock
+from typing import Self
 
 from assistant import config, quoting, refusal
 from assistant.catalog import Catalog
-from assistant.config import EMBEDDED, UPLOADS, Settings
+from assistant.config import EMBEDDED, Settings
 from assistant.encoder import MODELS, MiniLM, OpenAIEncoder
 from assistant.errors import UsageError
 from assistant.generation import Index, Server
 from assistant.generation import open_index as open_generation
-from assistant.indexer import Indexer, IndexReport, Progress, writing
+from assistant.indexer import Indexer
 from assistant.logistic import Logistic
 from assistant.prompts import Prompts
 from assistant.rag import AnswerStream, Limits, Models, Pipeline, SearchResult, verify_against
@@ -21,37 +21,65 @@ from assistant.readings import Readings
 from assistant.records import Source
 from assistant.retriever import Retriever
 from assistant.schema import LLM, Encoder, Filters, Receipt, Sentence, Turn
-from assistant.upkeep.taking import IMPORTED, take
+from assistant.upkeep.corpora import CATALOG, chosen, names
+from assistant.upkeep.keeping import Kept
 from assistant.verify import Judge
 
-CATALOG = "catalog.sqlite"
+__all__ = ["CATALOG", "AnswerStream", "Assistant"]
+
 _EMBEDDING_MODEL = "text-embedding-3-small"
 _HASH = 16
 _NO_FILTERS = Filters()
 
 
-class Assistant:
+class Assistant(Kept):
     """Answers questions over a corpus; open one with `Assistant.open()`."""
 
     def __init__(
         self, settings: Settings, encoder: Encoder | None = None, llm: LLM | None = None
     ) -> None:
+        super().__init__()
         self.settings = settings
         self._encoder_given = encoder
         self._llm_given = llm
         self._lock = RLock()
-        self._indexing = Lock()
         self._pipeline: tuple[str, Index, Pipeline] | None = None
         self._others: dict[str, LLM] = {}
+        self._first: Assistant | None = None
+        """The assistant whose models this one uses, over another corpus."""
+        self._beside: dict[str, tuple[int, Assistant]] = {}
 
     @classmethod
     def open(cls, config_file: Path | None = None, *, settings: Settings | None = None) -> Self:
         """An assistant as configured; nothing is read before it is needed."""
         return cls(settings or config.load(config_file))
 
+    def corpus(self, name: str | None) -> "Assistant":
+        """The assistant over the corpus of that name, with the same models; for none, this one."""
+        settings = self.settings if name is None else chosen(self.settings, name)
+        if settings.corpus.name == self.settings.corpus.name:
+            return self
+        if self._first:
+            return self._first.corpus(name)
+        place = (settings.data.folder / CATALOG).stat()
+        with self._lock:
+            known = self._beside.get(settings.corpus.name)
+            if known is None or known[0] != place.st_ino:
+                # One that was removed and made again is another.
+                beside = Assistant(settings, self._encoder_given, self._llm_given)
+                beside._first = self
+                known = self._beside[settings.corpus.name] = (place.st_ino, beside)
+            return known[1]
+
+    def corpora(self) -> list[str]:
+        """The names of the corpora that there are, the default one first."""
+        return names(self.settings)
+
     def close(self) -> None:
         """Let go of catalog, index and model."""
         with self._lock:
+            while self._beside:
+                self._beside.popitem()[1][1].close()
             if self._pipeline:
                 self._pipeline[1].close()
                 self._pipeline = None
@@ -101,79 +129,6 @@ class Assistant:
         if sources is None:
             return self._parts().verify(text)
         return verify_against(text, sources, self._minilm, self._judge)
-
-    def index(
-        self,
-        paths: Sequence[Path | str] | None = None,
-        *,
-        rebuild: bool = False,
-        prune: bool = False,
-        progress: Progress | None = None,
-    ) -> IndexReport:
-        """Take in pages, those of the configured corpus if none are named.
-
-        `rebuild` alone reads no page: the index is made anew out of the catalog.
-        """
-        if rebuild and not paths and not prune and self.catalog.count():
-            with self._indexing:
-                return self._indexer().rebuild(progress or _quiet)
-        wanted = self._wanted(paths, prune=prune)
-        # Questions go on while this runs: they read the generation that is there.
-        with self._indexing:
-            return self._indexer().index(wanted, progress or _quiet, rebuild=rebuild, prune=prune)
-
-    def preview(
-        self, paths: Sequence[Path | str] | None = None, *, prune: bool = False
-    ) -> IndexReport:
-        """What `index` would find and change; nothing is kept."""
-        return self._indexer().preview(self._wanted(paths, prune=prune), prune=prune)
-
-    def _wanted(self, paths: Sequence[Path | str] | None, *, prune: bool) -> list[Path | str]:
-        if paths:
-            return list(paths)
-        dropped = self.settings.data.folder / UPLOADS
-        # What was dropped onto the page is no part of the configured corpus, nor gone.
-        kept = [dropped] if prune and dropped.is_dir() else []
-        return [*self.settings.corpus.paths, *kept]
-
-    def remove(self, paper_ids: Sequence[str]) -> IndexReport:
-        """Take papers out, by their whole ids; no page brings them in again, `put_back` does."""
-        with self._indexing:
-            return self._indexer().remove(paper_ids)
-
-    def put_back(
-        self, paper_ids: Sequence[str], *, progress: Progress | None = None
-    ) -> IndexReport:
-        """Take in again what `remove` took out."""
-        with self._indexing:
-            return self._indexer().put_back(paper_ids, progress or _quiet)
-
-    def ensure_indexed(self, progress: Progress | None = None) -> IndexReport | None:
-        """Index the configured corpus where nothing is indexed yet."""
-        if kind := self.catalog.meta(IMPORTED):
-            return self._finish_import(IndexReport(kind=kind), progress)
-        if self.catalog.meta("generation") is not None:
-            return None
-        return self.index(progress=progress)
-
-    def take(
-        self,
-        lines: Iterator[bytes],
-        source: str,
-        *,
-        replace: bool = False,
-        progress: Progress | None = None,
-    ) -> IndexReport:
-        """Take in a whole catalog that was exported; the indexes are made of it."""
-        with writing(self.settings.data.folder):
-            came = take(self.catalog, lines, source, replace=replace)
-        return self._finish_import(IndexReport(kind="import", added=came["papers"]), progress)
-
-    def _finish_import(self, report: IndexReport, progress: Progress | None) -> IndexReport:
-        with self._indexing, writing(self.settings.data.folder):
-            report = self._indexer().finish(report, progress or _quiet)
-            self.catalog.database.change("DELETE FROM meta WHERE key = ?", (IMPORTED,))
-        return report
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -241,10 +196,12 @@ class Assistant:
 
     @cached_property
     def _minilm(self) -> MiniLM:
-        return MiniLM()
+        return self._first._minilm if self._first else MiniLM()
 
     @cached_property
     def _judge(self) -> Judge:
+        if self._first:
+            return self._first._judge
         return Judge(self._minilm, self.settings.verify.threshold)
 
     @cached_property
@@ -261,6 +218,8 @@ class Assistant:
 
     @cached_property
     def _llm(self) -> LLM | None:
+        if self._first:
+            return self._first._llm
         if self._llm_given or self.settings.mode == EMBEDDED:
             return self._llm_given
         return self._llm_called(self.settings.answering_model)
@@ -294,8 +253,7 @@ class Assistant:
 
     @property
     def _server(self) -> Server | None:
-        return Server(self.settings.store.url) if self.settings.store.url else None
-
-
-def _quiet(*_: Any) -> None:
-    """Tell nobody."""
+        if not self.settings.store.url:
+            return None
+        name = self.settings.corpus.name
+        return Server(self.settings.store.url, *([f"assistant-{name}"] if name else []))

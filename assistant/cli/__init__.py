@@ -15,6 +15,7 @@ from assistant.cli import (
     backup,
     chat,
     config,
+    corpora,
     doctor,
     history,
     index,
@@ -26,7 +27,7 @@ from assistant.cli import (
     verify,
 )
 from assistant.cli import eval as evaluation
-from assistant.cli.options import ConfigFile, Quiet, Verbose
+from assistant.cli.options import ConfigFile, CorpusName, Quiet, Verbose
 from assistant.cli.session import Shared
 from assistant.errors import AssistantError
 
@@ -85,14 +86,15 @@ def root(
     file: ConfigFile = None,
     verbose: Verbose = False,
     quiet: Quiet = False,
+    corpus: CorpusName = None,
 ) -> None:
     """Answers questions over paper abstracts; every sentence is cited and verified."""
-    context.obj = Shared(file, verbose, quiet)
+    context.obj = Shared(file, verbose, quiet, corpus)
 
 
 for group in (
     index, ask, chat, search, verify, serve, remove, history, portable, backup,
-    doctor, config, mcp, evaluation,
+    corpora,    doctor, config, mcp, evaluation,
 ):  # fmt: skip
     group.register(app)
 

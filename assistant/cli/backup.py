@@ -24,10 +24,12 @@ def backup(session: Session, file: File, as_json: options.Json = False) -> int:
 
     It holds all that cannot be made again: papers, sightings, vectors, the history.
     """
-    from assistant.build import CATALOG
     from assistant.upkeep.backup import back_up
+    from assistant.upkeep.corpora import CATALOG, check
 
-    catalog = session.settings().data.folder / CATALOG
+    settings = session.settings()
+    check(settings)
+    catalog = settings.data.folder / CATALOG
     if not catalog.exists():
         raise IndexMissing("there is no catalog to copy yet: run `assistant index`")
     found = back_up(catalog, file)
@@ -43,9 +45,9 @@ def restore(session: Session, file: File, yes: Yes = False, as_json: options.Jso
 
     The former catalog stays beside it. This works where the catalog is damaged, too.
     """
-    from assistant.build import CATALOG
     from assistant.indexer import writing
     from assistant.upkeep.backup import restoring
+    from assistant.upkeep.corpora import CATALOG
 
     folder = session.settings().data.folder
     folder.mkdir(parents=True, exist_ok=True)

@@ -60,7 +60,7 @@ def index(
     if dry_run and (watch or rebuild):
         raise UsageError("--dry-run changes nothing: leave out --watch and --rebuild")
     _check(paths or [])
-    with session.open(indexed=False) as assistant:
+    with session.open(indexed=False, new=not dry_run) as assistant:
         run = _Run(session, assistant, paths, rebuild, prune, as_json)
         if dry_run:
             run.preview()
@@ -113,7 +113,7 @@ class _Run(NamedTuple):
 
         again, waiting = self._replace(rebuild=False), False
         self.session.note("following the files; Ctrl-C ends")
-        for changed in changes(self.paths or list(self.assistant.settings.corpus.paths)):
+        for changed in changes(self.paths or self.assistant.sources()):
             if not (changed or waiting):
                 continue
             try:

@@ -41,6 +41,9 @@ BaseUrl = Annotated[
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="A config.toml of your own.")
 ]
+CorpusName = Annotated[
+    str | None, typer.Option("--corpus", metavar="NAME", help="One of several corpora.")
+]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more on standard error.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but results and errors.")]
 

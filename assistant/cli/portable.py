@@ -79,7 +79,7 @@ def take(
     from assistant.records import report_record
     from assistant.upkeep.files import lines
 
-    with session.open(indexed=False) as assistant:
+    with session.open(indexed=False, new=True) as assistant:
         if replace:
             _ask(session, assistant, yes=yes)
         with showing(session, "Importing") as progress:
