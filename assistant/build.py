@@ -15,12 +15,14 @@ from assistant.generation import Index, Server
 from assistant.generation import open_index as open_generation
 from assistant.indexer import Indexer
 from assistant.logistic import Logistic
+from assistant.mentions import Mention, mentions
+from assistant.news import News
 from assistant.prompts import Prompts
 from assistant.rag import AnswerStream, Limits, Models, Pipeline, SearchResult, verify_against
 from assistant.readings import Readings
 from assistant.records import Source
 from assistant.retriever import Retriever
-from assistant.schema import LLM, Encoder, Filters, Receipt, Sentence, Turn
+from assistant.schema import LLM, Encoder, Filters, Receipt, ScoredPaper, Sentence, Turn
 from assistant.upkeep.corpora import CATALOG, chosen, names
 from assistant.upkeep.keeping import Kept
 from assistant.verify import Judge
@@ -124,10 +126,22 @@ class Assistant(Kept):
         """The papers nearest to `question`, best first."""
         return self._parts().search(question, filters=filters, top_k=top_k)
 
-    def verify(self, text: str, *, sources: Sequence[Source] | None = None) -> tuple[Sentence, ...]:
+    def new(
+        self, topic: str, since: str, *, filters: Filters = _NO_FILTERS, limit: int = 10
+    ) -> list[ScoredPaper]:
+        """The papers on `topic` since a date, the newest first; none where none is on it."""
+        return self._parts().new(News(topic, since), limit, filters)
+
+    def first(self, term: str, *, as_of: str | None = None, limit: int = 10) -> list[Mention]:
+        """The papers that mention `term`, the earliest first."""
+        return mentions(self.catalog, term, as_of)[:limit]
+
+    def verify(
+        self, text: str, *, sources: Sequence[Source] | None = None, as_of: str | None = None
+    ) -> tuple[Sentence, ...]:
         """Every sentence of `text` with its verdict: from `sources` alone, or from the corpus."""
         if sources is None:
-            return self._parts().verify(text)
+            return self._parts().verify(text, as_of=as_of)
         return verify_against(text, sources, self._minilm, self._judge)
 
     @cached_property

@@ -198,8 +198,11 @@ class StubAssistant:
             raise self.fault
         return SearchResult(question, self.hits)
 
-    def verify(self, text: str, *, sources: Any = None) -> tuple[Sentence, ...]:
-        self.asked.append({"text": text, "sources": sources})
+    def verify(
+        self, text: str, *, sources: Any = None, as_of: str | None = None
+    ) -> tuple[Sentence, ...]:
+        then = {"as_of": as_of} if as_of else {}
+        self.asked.append({"text": text, "sources": sources, **then})
         return self.sentences
 
     def ensure_indexed(self, progress: Any) -> Any:

@@ -24,6 +24,7 @@ from assistant.cli import (
     remove,
     search,
     serve,
+    timeline,
     verify,
 )
 from assistant.cli import eval as evaluation
@@ -93,7 +94,7 @@ def root(
 
 
 for group in (
-    index, ask, chat, search, verify, serve, remove, history, portable, backup,
+    index, ask, chat, search, timeline, verify, serve, remove, history, portable, backup,
     corpora,    doctor, config, mcp, evaluation,
 ):  # fmt: skip
     group.register(app)

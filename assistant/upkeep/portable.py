@@ -17,7 +17,9 @@ FORMAT = 1
 HEADER = "assistant_catalog"
 REMOVED = "removed"
 MARK = "removed:"
-LEFT_BEHIND = frozenset({"meta", "runs", "chunks", "vectors", "readings"})
+LEFT_BEHIND = frozenset(
+    ("meta", "runs", "chunks", "vectors", "readings", "digests", "stale_papers", "stale_chunks")
+)
 ENCODED = ("vectors", "readings")
 """The tables that only go along where they are asked for."""
 OF_THIS_MACHINE = {"pages": {"path"}, "papers": {"chunked_for"}}
@@ -85,7 +87,7 @@ def _named(columns: list[Column]) -> str:
 
 def _order(columns: list[Column]) -> str:
     key = sorted((one for one in columns if one.key), key=lambda one: one.key)
-    return _named(key or columns)
+    return _named(key or [one for one in columns if one.type != "BLOB"])
 
 
 def _plain(value: Any) -> Any:
