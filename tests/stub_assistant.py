@@ -178,6 +178,14 @@ class StubAssistant:
     def __exit__(self, *_: object) -> None:
         self.closed += 1
 
+    def corpus(self, name: str | None) -> "StubAssistant":
+        if name not in (None, "default"):
+            raise UsageError(f"there is no corpus {name!r}: there are default")
+        return self
+
+    def corpora(self) -> list[str]:
+        return ["default"]
+
     def models(self) -> tuple[str, ...]:
         return ("embedded",)
 
