@@ -130,12 +130,17 @@ class Indexer:
     def remove(self, paper_ids: Sequence[str]) -> IndexReport:
         """Take papers out, to stay out until they are put back; nothing is made anew."""
         started = monotonic()
-        with writing(self._folder), self._catalog.transaction():
-            papers = self._catalog.papers(paper_ids)
-            mark(self._catalog, papers)
-            # What the index still holds of them nobody finds: a paper comes from the catalog.
-            self._catalog.remove_papers(paper.paper_id for paper in papers)
-            return self._noted(_removal(papers), started)
+        with writing(self._folder):
+            with self._catalog.transaction():
+                papers = self._catalog.papers(paper_ids)
+                mark(self._catalog, papers)
+                self._catalog.remove_papers(paper.paper_id for paper in papers)
+            report = _removal(papers)
+            if self._server:
+                # Other machines find what the server holds.
+                return self._finish(report, started, _quiet, afresh=False)
+            # What the index still holds of them nobody finds here: papers come from the catalog.
+            return self._noted(report, started)
 
     def put_back(self, paper_ids: Sequence[str], progress: Progress = _quiet) -> IndexReport:
         """Take in again what was removed, out of its sightings."""

@@ -65,6 +65,14 @@ def test_what_was_dropped_onto_the_page_is_not_pruned(keep: Keeping) -> None:
 def test_a_dry_run_goes_with_nothing_that_acts(keep: Keeping) -> None:
     for other in ("--watch", "--rebuild"):
         assert keep("index", "--dry-run", other).code == 2
+    assert "read once" in keep("index", "-", "--watch").err
+
+
+def test_a_pattern_is_followed_in_its_folder(tmp_path: Path) -> None:
+    told = following.changes([tmp_path / "pages*" / "*.jsonl"])
+    assert next(told) is False
+    write_page(tmp_path / "pages-1" / "a.jsonl", NEW)
+    assert next(told) is True
 
 
 # Following
@@ -83,7 +91,7 @@ def test_changed_files_are_told_of_once_they_are_quiet(tmp_path: Path) -> None:
     beside.write_text("new")
     beside.replace(alone)
     assert next(told) is True
-    for name in (".hidden.txt", "a.swp", ".git/x.txt"):
+    for name in (".hidden.txt", "a.swp", ".git/x.txt", "a.jsonl~"):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
     (tmp_path / "other.txt").touch()

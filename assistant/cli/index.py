@@ -59,6 +59,8 @@ def index(
     """
     if dry_run and (watch or rebuild):
         raise UsageError("--dry-run changes nothing: leave out --watch and --rebuild")
+    if watch and Path("-") in (paths or []):
+        raise UsageError("standard input is read once: name a file or a folder to --watch")
     _check(paths or [])
     with session.open(indexed=False, new=not dry_run) as assistant:
         run = _Run(session, assistant, paths, rebuild, prune, as_json)

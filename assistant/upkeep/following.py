@@ -7,9 +7,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from assistant.corpus import FORMATS
-
-_SUFFIXES = frozenset(suffix for format in FORMATS for suffix in format.suffixes)
+_PASSING = ("~", ".swp", ".swx", ".tmp", ".part", ".crdownload")
+"""How names end that editors and browsers use on the way to a file."""
 _SETTLED_MS = 300
 _AT_MOST_MS = 3_000
 _LOOKS_UP_MS = 1_000
@@ -44,29 +43,33 @@ def changes(paths: Sequence[Path]) -> Iterator[bool]:
 
 
 def _watched(paths: Sequence[Path]) -> list[Path]:
-    """A file's folder in its place: editors put a new file where the old one was."""
-    return list(dict.fromkeys(path if path.is_dir() else path.parent for path in paths))
+    """Folders alone: editors put a new file where the old one was."""
+    return list(dict.fromkeys(map(_folder_of, paths)))
+
+
+def _folder_of(path: Path) -> Path:
+    """The folder itself, or the nearest one that is there above a file or a pattern."""
+    return next(place for place in (path, *path.absolute().parents) if place.is_dir())
 
 
 class _Wanted:
-    """Whether a change is of a file that would be read."""
+    """Whether a change is of a file that may be read."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._files = {path.resolve() for path in paths if not path.is_dir()}
-        self._folders = [path.resolve() for path in paths if path.is_dir()]
+        self._files = {path.resolve() for path in paths if path.is_file()}
+        self._folders = [_folder_of(path).resolve() for path in paths if not path.is_file()]
 
     def __call__(self, _change: object, path: str) -> bool:
         changed = Path(path)
         if changed.resolve() in self._files:
             return True
         inside = (one for one in self._folders if changed.is_relative_to(one))
-        return any(self._is_page(changed.relative_to(folder)) for folder in inside)
+        return any(_may_be_page(changed.relative_to(folder)) for folder in inside)
 
-    @staticmethod
-    def _is_page(name: Path) -> bool:
-        hidden = any(part.startswith(".") for part in name.parts)
-        # A folder that is moved away takes its pages with it, and has no suffix.
-        return not hidden and (not name.suffix or name.suffix.lower() in _SUFFIXES)
+
+def _may_be_page(name: Path) -> bool:
+    hidden = any(part.startswith(".") for part in name.parts)
+    return not hidden and not name.name.endswith(_PASSING)
 
 
 @contextmanager
