@@ -50,17 +50,16 @@ def test_every_route_may_name_a_corpus(address: Address) -> None:
     assert address.get("/api/corpora").json() == {"corpora": ["default", "bio"], "usual": "default"}
 
 
-@pytest.mark.parametrize("name", ["boi", "../bio", ""])
-def test_a_wrong_name_is_told_which_there_are(address: Address, name: str) -> None:
+def test_a_wrong_name_is_told_which_there_are(address: Address) -> None:
     for path, body in (
         ("/api/ask", ASKED), ("/api/search", ASKED), ("/api/verify", {"text": "Snails."}),
         ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Snails?"}]}),
     ):  # fmt: skip
-        reply = address.post(path, {**body, "corpus": name})
-        assert reply.status_code == (400 if name else 200), reply.text
-    if name == "boi":
+        reply = address.post(path, {**body, "corpus": "boi"})
+        assert reply.status_code == 400, reply.text
         assert "there are default, bio" in reply.text
-    assert address.get(f"/api/papers?corpus={name}").status_code == (400 if name else 200)
+        assert address.post(path, {**body, "corpus": "../bio"}).status_code == 400
+    assert address.get("/api/papers?corpus=boi").status_code == 400
 
 
 def test_every_question_may_be_asked_as_of_a_day(address: Address) -> None:

@@ -38,30 +38,29 @@ def test_the_name_may_stand_before_the_verb_or_in_a_file(two: Keeping) -> None:
     assert two("config", "--corpus", "bio", "--json").json["corpus.name"]["value"] == "bio"
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("ask", "x"), ("search", "x"), ("show", "x"), ("remove", "x"), ("history",), ("chat",),
-        ("export",), ("backup", "b.sqlite"), ("serve",), ("mcp",), ("index", "--dry-run"),
-        ("corpora", "--remove", "boi"), ("verify", "text"),
-    ],
+COMMANDS = (
+    ("ask", "x"), ("search", "x"), ("show", "x"), ("remove", "x"), ("history",), ("chat",),
+    ("export",), ("backup", "b.sqlite"), ("serve",), ("mcp",), ("index", "--dry-run"),
+    ("corpora", "--remove", "boi"), ("verify", "text"), ("new", "x", "--since", "2020"),
+    ("first", "x"),
 )  # fmt: skip
-def test_a_wrong_name_says_which_there_are_and_makes_nothing(
-    two: Keeping, words: tuple[str, ...]
-) -> None:
+
+
+def test_a_wrong_name_says_which_there_are_and_makes_nothing(two: Keeping) -> None:
     two.write("text", "Snails are slow.")
-    ran = two(*words, "--corpus", "boi")
-    assert (ran.code, ran.out) == (2, "")
-    assert "there is no corpus 'boi': there are default, bio" in ran.err
+    for words in COMMANDS:
+        ran = two(*words, "--corpus", "boi")
+        assert (ran.code, ran.out) == (2, ""), words
+        assert "there is no corpus 'boi': there are default, bio" in ran.err
     assert not (two.data / "corpora" / "boi").exists()
 
 
-@pytest.mark.parametrize("name", ["../up", "a/b", ".hidden", "a" * 65, "ü", "a.", " - "])
-def test_a_name_that_is_no_name_is_refused(two: Keeping, name: str) -> None:
-    ran = two("index", "bio", "--corpus", name)
-    assert (ran.code, "letters, digits and hyphens" in ran.err) == (2, True)
-    with pytest.raises(ConfigError, match="letters, digits"):
-        config.load(flags={"corpus.name": name})
+def test_a_name_that_is_no_name_is_refused(keep: Keeping) -> None:
+    for name in ("../up", "a/b", ".hidden", "a" * 65, "ü", "a.", " - "):
+        ran = keep("index", str(keep.pages), "--corpus", name)
+        assert (ran.code, "letters, digits and hyphens" in ran.err) == (2, True), name
+        with pytest.raises(ConfigError, match="letters, digits"):
+            config.load(flags={"corpus.name": name})
 
 
 def test_a_corpus_is_read_again_from_its_own_files(two: Keeping) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -155,8 +156,20 @@ def test_it_waits_for_another_writer_and_says_so_once(
     assert len(ran.rows) == 2
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_the_following(keep: Keeping, sent: signal.Signals, code: int) -> None:
+@pytest.mark.parametrize(
+    ("sent", "raised"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
+)
+def test_each_signal_ends_the_waiting_as_itself(
+    tmp_path: Path, sent: signal.Signals, raised: type[BaseException]
+) -> None:
+    told = following.changes([tmp_path])
+    Timer(0.1, os.kill, (os.getpid(), sent)).start()
+    with pytest.raises(raised) as ended:
+        next(told)
+    assert str(ended.value) == ("143" if sent == signal.SIGTERM else "")
+
+
+def test_ctrl_c_ends_the_command_with_130(keep: Keeping) -> None:
     environment = {
         "HOME": str(keep.folder),
         "PATH": os.defpath,
@@ -178,6 +191,6 @@ def test_a_signal_ends_the_following(keep: Keeping, sent: signal.Signals, code: 
         write_page(keep.pages / "third.jsonl", NEW)
         assert json.loads(process.stdout.readline())["added"] == 1
         asked = time.monotonic()
-        process.send_signal(sent)
-        assert process.wait(10) == code
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
         assert time.monotonic() - asked < 3
