@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from threading import Lock, RLock
-from typing import Any, Self
+from threading import RLock
+from typing import Self
 
 from assistant import answerability, config, least
 from assistant.blended import Blended
@@ -15,36 +15,44 @@ from assistant.encoder import MODELS, MiniLM, OpenAIEncoder
 from assistant.errors import UsageError
 from assistant.generation import Index, Server
 from assistant.generation import open_index as open_generation
-from assistant.indexer import Indexer, IndexReport, Progress
+from assistant.indexer import Indexer
+from assistant.mentions import Mention, mentions
+from assistant.news import News
 from assistant.prompts import Prompts
 from assistant.rag import Limits, Models, Pipeline, SearchResult, verify_against
 from assistant.readings import Readings
 from assistant.records import Source
 from assistant.relevance import Relevance
 from assistant.retriever import Retriever
-from assistant.schema import LLM, Encoder, Filters, Receipt, Sentence, Turn
+from assistant.schema import LLM, Encoder, Filters, Receipt, ScoredPaper, Sentence, Turn
 from assistant.stream import AnswerStream
+from assistant.upkeep.corpora import CATALOG, chosen, names
+from assistant.upkeep.keeping import Kept
 from assistant.verify import Judge
 
-CATALOG = "catalog.sqlite"
+__all__ = ["CATALOG", "AnswerStream", "Assistant"]
+
 _EMBEDDING_MODEL = "text-embedding-3-small"
 _HASH = 16
 _NO_FILTERS = Filters()
 
 
-class Assistant:
+class Assistant(Kept):
     """Answers questions over a corpus; open one with `Assistant.open()`."""
 
     def __init__(
         self, settings: Settings, encoder: Encoder | None = None, llm: LLM | None = None
     ) -> None:
+        super().__init__()
         self.settings = settings
         self._encoder_given = encoder
         self._llm_given = llm
         self._lock = RLock()
-        self._indexing = Lock()
         self._pipeline: tuple[str, Index, Pipeline] | None = None
         self._others: dict[str, LLM] = {}
+        self._first: Assistant | None = None
+        """The assistant whose models this one uses, over another corpus."""
+        self._beside: dict[str, tuple[int, Assistant]] = {}
 
     @classmethod
     def open(cls, config_file: Path | None = None, *, settings: Settings | None = None) -> Self:
@@ -52,9 +60,32 @@ class Assistant:
         least.check()
         return cls(settings or config.load(config_file))
 
+    def corpus(self, name: str | None) -> "Assistant":
+        """The assistant over the corpus of that name, with the same models; for none, this one."""
+        settings = self.settings if name is None else chosen(self.settings, name)
+        if settings.corpus.name == self.settings.corpus.name:
+            return self
+        if self._first:
+            return self._first.corpus(name)
+        place = (settings.data.folder / CATALOG).stat()
+        with self._lock:
+            known = self._beside.get(settings.corpus.name)
+            if known is None or known[0] != place.st_ino:
+                # One that was removed and made again is another.
+                beside = Assistant(settings, self._encoder_given, self._llm_given)
+                beside._first = self
+                known = self._beside[settings.corpus.name] = (place.st_ino, beside)
+            return known[1]
+
+    def corpora(self) -> list[str]:
+        """The names of the corpora that there are, the default one first."""
+        return names(self.settings)
+
     def close(self) -> None:
         """Let go of catalog, index and model."""
         with self._lock:
+            while self._beside:
+                self._beside.popitem()[1][1].close()
             if self._pipeline:
                 self._pipeline[1].close()
                 self._pipeline = None
@@ -99,45 +130,23 @@ class Assistant:
         """The papers nearest to `question`, best first."""
         return self._parts().search(question, filters=filters, top_k=top_k)
 
-    def verify(self, text: str, *, sources: Sequence[Source] | None = None) -> tuple[Sentence, ...]:
+    def new(
+        self, topic: str, since: str, *, filters: Filters = _NO_FILTERS, limit: int = 10
+    ) -> list[ScoredPaper]:
+        """The papers on `topic` since a date, the newest first; none where none is on it."""
+        return self._parts().new(News(topic, since), limit, filters)
+
+    def first(self, term: str, *, as_of: str | None = None, limit: int = 10) -> list[Mention]:
+        """The papers that mention `term`, the earliest first."""
+        return mentions(self.catalog, term, as_of)[:limit]
+
+    def verify(
+        self, text: str, *, sources: Sequence[Source] | None = None, as_of: str | None = None
+    ) -> tuple[Sentence, ...]:
         """Every sentence of `text` with its verdict: from `sources` alone, or from the corpus."""
         if sources is None:
-            return self._parts().verify(text)
+            return self._parts().verify(text, as_of=as_of)
         return verify_against(text, sources, self._minilm, self._judge)
-
-    def index(
-        self,
-        paths: Sequence[Path | str] | None = None,
-        *,
-        rebuild: bool = False,
-        prune: bool = False,
-        strict: bool = False,
-        reread: bool = False,
-        progress: Progress | None = None,
-    ) -> IndexReport:
-        """Take in pages, those of the configured corpus if none are named.
-
-        `strict` changes nothing where a record cannot be read; `reread` tells the notes on
-        unchanged pages again.
-        """
-        # What was asked to be left out must not be indexed again from another name.
-        wanted = list(paths) if paths else list(self.settings.corpus.paths)
-        # Questions go on while this runs: they read the generation that is there.
-        with self._indexing:
-            return self._indexer().index(
-                wanted,
-                progress or _quiet,
-                rebuild=rebuild,
-                prune=prune,
-                strict=strict,
-                reread=reread,
-            )
-
-    def ensure_indexed(self, progress: Progress | None = None) -> IndexReport | None:
-        """Index the configured corpus where nothing is indexed yet."""
-        if self.catalog.meta("generation") is not None:
-            return None
-        return self.index(progress=progress)
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -208,10 +217,12 @@ class Assistant:
 
     @cached_property
     def _minilm(self) -> MiniLM:
-        return MiniLM()
+        return self._first._minilm if self._first else MiniLM()
 
     @cached_property
     def _judge(self) -> Judge:
+        if self._first:
+            return self._first._judge
         return Judge(self._minilm, self.settings.verify.threshold)
 
     @cached_property
@@ -228,6 +239,8 @@ class Assistant:
 
     @cached_property
     def _llm(self) -> LLM | None:
+        if self._first:
+            return self._first._llm
         if self._llm_given or self.settings.mode == EMBEDDED:
             return self._llm_given
         return self._llm_called(self.settings.answering_model)
@@ -264,8 +277,7 @@ class Assistant:
 
     @property
     def _server(self) -> Server | None:
-        return Server(self.settings.store.url) if self.settings.store.url else None
-
-
-def _quiet(*_: Any) -> None:
-    """Tell nobody."""
+        if not self.settings.store.url:
+            return None
+        name = self.settings.corpus.name
+        return Server(self.settings.store.url, *([f"assistant-{name}"] if name else []))

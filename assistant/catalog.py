@@ -12,7 +12,7 @@ import numpy as np
 
 from assistant.database import Database, damaged
 from assistant.lookup import page_named, paper_named
-from assistant.period import asked
+from assistant.period import asked, period
 from assistant.rows import OF_BOTH, common_of, common_row, days_of
 from assistant.schema import Chunk, EncoderIdentity, Filters, Paper, Sighting, Vectors
 from assistant.sightings import Listing as Listing
@@ -180,6 +180,10 @@ class Catalog:
         if filters.without:
             conditions.append(f"paper_id NOT {_IN}")
             values.append(json.dumps(filters.without))
+        if filters.as_of is not None:
+            # A date that is not whole counts as the last day that it may mean.
+            conditions.append("last_day <= ?")
+            values.append(period(filters.as_of).last)
         sql = "SELECT paper_id FROM papers WHERE " + " AND ".join(conditions)
         return {paper_id for (paper_id,) in self._rows(sql, *values)}
 

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from assistant.catalog import Catalog
 from assistant.chunking import chunk
 from assistant.corpus import Note
 from assistant.errors import Locked, StoreError
-from assistant.gathering import Gathered, gather
+from assistant.gathering import Gathered, Tally, gather, merge_papers
 from assistant.generation import (
     Generations,
     Index,
@@ -25,7 +25,8 @@ from assistant.generation import (
     refuse_mismatch,
 )
 from assistant.readings import Readings
-from assistant.schema import Encoder, EncoderIdentity, ReadingEncoder
+from assistant.removed import mark, removed, unmark
+from assistant.schema import Encoder, EncoderIdentity, Paper, ReadingEncoder
 
 __all__ = ["Index", "IndexReport", "Indexer", "Progress", "Server", "open_index"]
 
@@ -45,12 +46,24 @@ class IndexReport:
     added: int = 0
     changed: int = 0
     removed: int = 0
+    merged: int = 0
+    """Listings of changed pages that were one paper with another listing."""
     chunks: int = 0
     encoded: int = 0
     seconds: float = 0.0
     generation: str = ""
+    kind: str = "index"
+    """What was asked for: "index", "rebuild", "remove", "put back", "import" or "restore"."""
+    pages_gone: tuple[str, ...] = ()
+    """The pages that were pruned."""
+    papers_gone: tuple[tuple[str, str], ...] = ()
+    """Id and title of every paper that was removed."""
     notes: tuple[tuple[str, Note], ...] = ()
     """Each with the page it belongs to."""
+
+
+class _NotKept(Exception):  # it is no error
+    """Ends a transaction without its changes."""
 
 
 def _quiet(stage: str, done: int, total: int) -> None:
@@ -95,16 +108,58 @@ class Indexer:
             refuse_mismatch(self._catalog, self._encoder.identity)
         with writing(self._folder):
             got = gather(
-                self._catalog, paths, prune=prune, strict=strict, reread=reread, progress=progress
+                self._catalog,
+                paths,
+                prune=prune,
+                strict=strict,
+                reread=reread,
+                without=removed(self._catalog),
+                progress=progress,
             )
             report = _report(got)
             return self._finish(report, started, progress, afresh=rebuild)
 
+    def preview(self, paths: Sequence[Path | str], *, prune: bool = False) -> IndexReport:
+        """What `index` would find and change; nothing is kept."""
+        report = IndexReport()
+        with suppress(_NotKept), self._catalog.transaction():
+            out = removed(self._catalog)
+            report = _report(gather(self._catalog, paths, prune=prune, without=out))
+            raise _NotKept
+        return replace(report, papers=self._catalog.count() + report.added - report.removed)
+
     def rebuild(self, progress: Progress = _quiet) -> IndexReport:
         """Make the index anew out of the catalog alone."""
+        with writing(self._folder):
+            return self.finish(IndexReport(kind="rebuild"), progress)
+
+    def finish(self, report: IndexReport, progress: Progress = _quiet) -> IndexReport:
+        """Make the index anew, for who changed the catalog and holds the writer's lock."""
+        return self._finish(report, monotonic(), progress, afresh=True)
+
+    def remove(self, paper_ids: Sequence[str]) -> IndexReport:
+        """Take papers out, to stay out until they are put back; nothing is made anew."""
         started = monotonic()
         with writing(self._folder):
-            return self._finish(IndexReport(), started, progress, afresh=True)
+            with self._catalog.transaction():
+                papers = self._catalog.papers(paper_ids)
+                mark(self._catalog, papers)
+                self._catalog.remove_papers(paper.paper_id for paper in papers)
+            report = _removal(papers)
+            if self._server:
+                # Other machines find what the server holds.
+                return self._finish(report, started, _quiet, afresh=False)
+            # What the index still holds of them nobody finds here: papers come from the catalog.
+            return self._noted(report, started)
+
+    def put_back(self, paper_ids: Sequence[str], progress: Progress = _quiet) -> IndexReport:
+        """Take in again what was removed, out of its sightings."""
+        started = monotonic()
+        with writing(self._folder):
+            with self._catalog.transaction():
+                unmark(self._catalog, paper_ids)
+                report = _merged(merge_papers(self._catalog, paper_ids, removed(self._catalog)))
+            return self._finish(replace(report, kind="put back"), started, progress, afresh=False)
 
     def _finish(
         self, report: IndexReport, started: float, progress: Progress, *, afresh: bool
@@ -113,12 +168,15 @@ class Indexer:
         encoded = self._encode(progress)
         generations = Generations(self._catalog, self._folder, self._encoder.identity, self._server)
         generation = generations.renew(progress, afresh=afresh)
+        return self._noted(replace(report, encoded=encoded, generation=generation), started)
+
+    def _noted(self, report: IndexReport, started: float) -> IndexReport:
+        """The report with what the catalog holds now, kept as the record of a run."""
         report = replace(
             report,
             papers=self._catalog.count(),
             chunks=len(self._catalog.chunk_ids()),
-            encoded=encoded,
-            generation=generation,
+            generation=report.generation or self._catalog.meta("generation") or "",
             seconds=round(monotonic() - started, 3),
         )
         self._catalog.add_run(_record(report))
@@ -203,10 +261,25 @@ def _report(got: Gathered) -> IndexReport:
         added=got.added,
         changed=got.changed,
         removed=got.removed,
+        merged=got.merged,
+        pages_gone=got.pages_gone,
+        papers_gone=got.papers_gone,
         notes=got.notes,
+    )
+
+
+def _merged(tally: Tally) -> IndexReport:
+    gone = tuple(tally.gone.items())
+    return IndexReport(
+        added=tally.added, changed=tally.changed, removed=len(gone), papers_gone=gone
     )
 
 
 def _record(report: IndexReport) -> dict[str, object]:
     numbers = {field.name: getattr(report, field.name) for field in fields(report)}
-    return {name: value for name, value in numbers.items() if name != "notes"}
+    return {name: value for name, value in numbers.items() if not isinstance(value, tuple)}
+
+
+def _removal(papers: Sequence[Paper]) -> IndexReport:
+    gone = tuple((paper.paper_id, paper.title) for paper in papers)
+    return IndexReport(removed=len(papers), kind="remove", papers_gone=gone)

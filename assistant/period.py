@@ -43,6 +43,7 @@ def filters(
     year: int | None = None,
     page: str | None = None,
     without: Iterable[str] = (),
+    as_of: str | None = None,
     *,
     mark: str = "",
 ) -> Filters:
@@ -53,7 +54,12 @@ def filters(
     first = _end(f"{mark}since", since, ALWAYS).first
     if first > _end(f"{mark}until", until, ALWAYS).last:
         raise UsageError(f"{mark}since {since} is after {mark}until {until}: swap them")
-    return Filters(since=since, until=until, year=year, page=page, without=tuple(without))
+    name = f"{mark}as-of" if mark else "as_of"
+    if first > _end(name, as_of, ALWAYS).last:
+        raise UsageError(f"{mark}since {since} is after {name} {as_of}: nothing is left")
+    return Filters(
+        since=since, until=until, year=year, page=page, without=tuple(without), as_of=as_of
+    )
 
 
 def _end(name: str, date: str | None, otherwise: Period) -> Period:

@@ -14,6 +14,7 @@ from assistant.config import EMBEDDED
 from assistant.errors import UsageError
 from assistant.grounding import Grounded, ground, verdict_of
 from assistant.late import Passage
+from assistant.news import News, news
 from assistant.prompts import Prompts
 from assistant.quoting import quotes
 from assistant.readings import Readings, read_paper
@@ -112,21 +113,34 @@ class Pipeline:
     ) -> AnswerStream:
         """The answer to `question`; nothing is done before it is asked for."""
         question, history = _checked(question), check_turns(history)
-        return AnswerStream(self._answer(question, history, filters, top_k or self._limits.top_k))
+        of_then, most = self._as_of(filters.as_of), top_k or self._limits.top_k
+        return AnswerStream(of_then._answer(question, history, filters, most))
 
     def search(
         self, question: str, *, filters: Filters = _NO_FILTERS, top_k: int = 10
     ) -> SearchResult:
         """The papers nearest to `question`, best first."""
         question = _checked(question)
-        return SearchResult(question, self._retriever.rank(question, top_k, filters).papers)
+        of_then = self._as_of(filters.as_of)
+        return SearchResult(question, of_then._retriever.rank(question, top_k, filters).papers)
 
-    def verify(self, text: str) -> tuple[Sentence, ...]:
+    def verify(self, text: str, *, as_of: str | None = None) -> tuple[Sentence, ...]:
         """Every sentence of `text` with its verdict, from the corpus."""
+        of_then = self._as_of(as_of)
         return tuple(
-            Sentence(claim, (), self._searched(claim) if is_claim(claim) else _NO_CLAIM)
+            Sentence(claim, (), of_then._searched(claim) if is_claim(claim) else _NO_CLAIM)
             for claim in claims_of(text)
         )
+
+    def new(self, about: News, limit: int, filters: Filters = _NO_FILTERS) -> list[ScoredPaper]:
+        """The papers that are new on a topic, the newest first; none where none is on it."""
+        return about.listed(self._as_of(filters.as_of)._retriever, limit, filters)
+
+    def _as_of(self, date: str | None) -> "Pipeline":
+        """The same parts, with nothing that is later."""
+        other = copy.copy(self)
+        other._retriever = self._retriever if date is None else self._retriever.as_of(date)
+        return other
 
     def _searched(self, claim: str) -> Verdict:
         """The verdict of the paper that supports `claim` best; a named one goes first."""
@@ -145,11 +159,16 @@ class Pipeline:
         clock = Clock()
         standalone, spent = self._standalone(question, history, filters)
         clock.lap("condense")
-        ranking = sides.collapsed(self._retriever.rank(standalone, max(top_k, _READ), filters))
-        named = self._retriever.named(standalone)
+        about = news(standalone)
+        if about:
+            ranking, named = about.found(self._retriever, max(top_k, _READ), filters), {}
+        else:
+            ranking = self._retriever.rank(standalone, max(top_k, _READ), filters)
+            named = self._retriever.named(standalone)
+        ranking = sides.collapsed(ranking)
         homes = list(named.values())
         clock.lap("retrieve")
-        declined = self._declined(ranking, named)
+        declined = about.declined(ranking) if about else self._declined(ranking, named)
         standing = Standing(Draft("", (), ()), Grounded("", (), (), ranking.papers[:top_k]))
         if declined is None:
             steps = self._steps(ranking, question, homes, top_k, clock)

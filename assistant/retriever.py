@@ -4,6 +4,7 @@ Two engines find candidates, by meaning and by words; the sum of their standardi
 them; then the best are read together with the question, piece by piece (late.py).
 """
 
+import copy
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -64,6 +65,13 @@ class Retriever:
         self._readings = readings
         self._candidates = candidates
         self._dense_weight = dense_weight
+        self._only: set[str] | None = None
+
+    def as_of(self, date: str) -> "Retriever":
+        """The same as if it were that day: no later paper is found, named, or known of."""
+        other = copy.copy(self)
+        other._only = self._catalog.paper_ids(Filters(as_of=date))
+        return other
 
     def retrieve(
         self,
@@ -82,6 +90,8 @@ class Retriever:
     ) -> Ranking:
         """The same, with what was read of them."""
         allowed = self._catalog.paper_ids(filters) if filters else None
+        if self._only is not None:
+            allowed = self._only if allowed is None else allowed & self._only
         vector, asked = self._understood(question)
         found = self._candidates_of(question, vector, allowed)
         at_most = max(READ_TOGETHER, top_k)
@@ -99,11 +109,11 @@ class Retriever:
 
     def knows(self, word: str) -> bool:
         """Whether any paper has the word, in whatever form."""
-        return bool(self._index.lexical.search(word, 1))
+        return bool(self._index.lexical.search(word, 1, self._only))
 
     def _has(self, name: str) -> bool:
         """Whether any paper has the whole name, however it is hyphenated."""
-        hits = self._index.lexical.search(name, _NAMESAKES)
+        hits = self._index.lexical.search(name, _NAMESAKES, self._only)
         papers = self._catalog.papers([hit.paper_id for hit in hits])
         return any(has_name(paper, name) for paper in papers)
 
@@ -123,7 +133,7 @@ class Retriever:
         }
 
     def _home(self, name: str) -> str | None:
-        hits = self._index.lexical.search(name, _NAMESAKES)
+        hits = self._index.lexical.search(name, _NAMESAKES, self._only)
         papers = self._catalog.papers([hit.paper_id for hit in hits])
         word = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])", re.IGNORECASE)
         owners = [p for p in papers if word.match(p.title) and _BY_NAME.match(p.title, len(name))]

@@ -112,9 +112,11 @@ class Filters:
     page: str | None = None
     without: tuple[str, ...] = ()
     """Ids of papers that the reader put aside."""
+    as_of: str | None = None
+    """As if it were that day: a paper that may be later, or has no date, is not there at all."""
 
     def __bool__(self) -> bool:
-        given = (self.since, self.until, self.year, self.page)
+        given = (self.since, self.until, self.year, self.page, self.as_of)
         return bool(self.without) or any(value is not None for value in given)
 
 

@@ -115,6 +115,9 @@ class Report:
     chunks: int = 482
     encoded: int = 482
     seconds: float = 4.2
+    kind: str = "index"
+    pages_gone: tuple[str, ...] = ()
+    papers_gone: tuple[tuple[str, str], ...] = ()
     notes: tuple[tuple[str, Note], ...] = (("page-1.txt", Note(3, "merged", "again")),)
 
 
@@ -175,6 +178,14 @@ class StubAssistant:
     def __exit__(self, *_: object) -> None:
         self.closed += 1
 
+    def corpus(self, name: str | None) -> "StubAssistant":
+        if name not in (None, "default"):
+            raise UsageError(f"there is no corpus {name!r}: there are default")
+        return self
+
+    def corpora(self) -> list[str]:
+        return ["default"]
+
     def models(self) -> tuple[str, ...]:
         return ("embedded",)
 
@@ -195,8 +206,11 @@ class StubAssistant:
             raise self.fault
         return SearchResult(question, self.hits)
 
-    def verify(self, text: str, *, sources: Any = None) -> tuple[Sentence, ...]:
-        self.asked.append({"text": text, "sources": sources})
+    def verify(
+        self, text: str, *, sources: Any = None, as_of: str | None = None
+    ) -> tuple[Sentence, ...]:
+        then = {"as_of": as_of} if as_of else {}
+        self.asked.append({"text": text, "sources": sources, **then})
         return self.sentences
 
     def ensure_indexed(self, progress: Any) -> Any:
@@ -208,6 +222,9 @@ class StubAssistant:
     def index(self, paths: Any, *, rebuild: bool, prune: bool, progress: Any, **_more: Any) -> Any:
         self.asked.append({"paths": paths, "rebuild": rebuild, "prune": prune})
         progress("read", 1, 1)
+        return self.report
+
+    def preview(self, paths: Any, *, prune: bool) -> Any:
         return self.report
 
 

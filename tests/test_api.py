@@ -436,6 +436,7 @@ def test_every_route_is_described(address: Address) -> None:
         "/api/verify",
         "/api/papers",
         "/api/papers/{paper_id}",
+        "/api/corpora",
         "/api/health",
         "/v1/models",
         "/v1/models/{name}",

@@ -77,7 +77,7 @@ DOORS = {
     "pydantic": {"config", "api"},
     "rich": {"cli"},
     "rispy": {"corpus"},
-    "sqlite3": {"database"},
+    "sqlite3": {"database", "upkeep"},
     "starlette": {"api", "ui"},
     "tantivy": {"lexical"},
     "tiktoken": {"tokens"},
@@ -85,6 +85,7 @@ DOORS = {
     "torch": set(),
     "typer": {"cli"},
     "uvicorn": {"api", "ui"},
+    "watchfiles": {"upkeep"},
     "zstandard": {"corpus"},
 }
 # These cost a second or more: they wait inside the function that needs them.

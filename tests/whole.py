@@ -87,6 +87,10 @@ class Commands:
     def __call__(self, *arguments: str, stdin: str | bytes = b"") -> Ran:
         raw = stdin.encode() if isinstance(stdin, str) else stdin
         self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw), "utf-8"))
+        return self.main(*arguments)
+
+    def main(self, *arguments: str) -> Ran:
+        """The command, with the standard input that there is."""
         self._capsys.readouterr()
         return Ran(main(arguments), *self._capsys.readouterr())
 

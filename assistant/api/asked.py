@@ -34,7 +34,14 @@ class Exchange(Asked):
     assistant: Earlier
 
 
-class Limited(Asked):
+class OfCorpus(Asked):
+    """A body that may name a corpus, and a day."""
+
+    corpus: Name | None = Field(None, description="One of GET /api/corpora; else the usual one.")
+    as_of: Date | None = Field(None, description="As if it were that day: nothing later is used.")
+
+
+class Limited(OfCorpus):
     """A question, and what limits the papers."""
 
     question: Question
@@ -48,7 +55,9 @@ class Limited(Asked):
     @property
     def filters(self) -> Filters:
         """The limits, or an error where no paper could pass them."""
-        return period.filters(self.since, self.until, self.year, self.page, self.without)
+        return period.filters(
+            self.since, self.until, self.year, self.page, self.without, self.as_of
+        )
 
 
 class AskBody(Limited):
@@ -80,7 +89,7 @@ class GivenSource(Asked):
     abstract: Annotated[str, StringConstraints(max_length=TEXT_LIMIT)]
 
 
-class VerifyBody(Asked):
+class VerifyBody(OfCorpus):
     """What `POST /api/verify` takes."""
 
     model_config = ConfigDict(
@@ -92,6 +101,11 @@ class VerifyBody(Asked):
     sources: list[GivenSource] | None = Field(
         None, max_length=100, description="Check against these alone, and not the corpus."
     )
+
+    @property
+    def then(self) -> str | None:
+        """The day, or an error where it is none."""
+        return period.filters(as_of=self.as_of).as_of
 
     @property
     def given(self) -> tuple[Source, ...] | None:
@@ -144,6 +158,7 @@ class CompletionBody(BaseModel):
     stream: bool | None = False
     stream_options: StreamOptions | None = None
     n: int | None = None
+    corpus: Name | None = Field(None, description="One of GET /api/corpora; else the usual one.")
 
     @property
     def question(self) -> str:

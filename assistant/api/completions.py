@@ -12,7 +12,7 @@ from starlette.responses import Response
 from assistant.api.asked import CompletionBody
 from assistant.api.events import Streamed, finished
 from assistant.api.native import as_json
-from assistant.api.served import Served, answering
+from assistant.api.served import Served, answering, over
 from assistant.api.wrong import Wrong
 from assistant.errors import UsageError
 from assistant.records import Record, answer_record, dumps
@@ -92,7 +92,8 @@ def routes(served: Served) -> APIRouter:
         if body.n not in (None, 1):
             raise UsageError("there is one answer to a question: leave n out, or set it to 1")
         model = None if body.model == DEFAULT else body.model
-        asked = partial(answering, assistant, body.question, history=body.turns, model=model)
+        chosen = over(assistant, body.corpus)
+        asked = partial(answering, chosen, body.question, history=body.turns, model=model)
         if body.stream:
             usage = body.stream_options is not None and body.stream_options.include_usage
             name = model or assistant.models()[0] or DEFAULT

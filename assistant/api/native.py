@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from assistant.api.asked import AskBody, SearchBody, VerifyBody
 from assistant.api.events import Streamed, finished
-from assistant.api.served import Served, answering
+from assistant.api.served import Served, answering, over
 from assistant.api.wrong import Wrong
-from assistant.config import version
+from assistant.config import DEFAULT, version
 from assistant.errors import IndexMissing, UsageError
 from assistant.records import (
     Record,
@@ -29,6 +29,8 @@ _SEARCHED = 10
 PaperId = Annotated[str, Path(max_length=200, description="A paper's id, or how it begins.")]
 Limit = Annotated[int, Query(ge=1, le=500, description="How many papers.")]
 Offset = Annotated[int, Query(ge=0, description="How many to leave out first.")]
+
+InCorpus = Annotated[str | None, Query(max_length=200, description="One of /api/corpora.")]
 
 
 class Failure(BaseModel):
@@ -90,7 +92,7 @@ def _add_questions(router: APIRouter, served: Served) -> None:
     async def ask(body: AskBody, request: Request) -> Response:
         asked = partial(
             answering,
-            assistant,
+            over(assistant, body.corpus),
             body.question,
             history=body.turns,
             filters=body.filters,
@@ -106,16 +108,19 @@ def _add_questions(router: APIRouter, served: Served) -> None:
     @router.post("/search", summary="The papers nearest to a question")
     async def search(body: SearchBody, request: Request) -> Response:
         filters, top_k = body.filters, body.top_k or _SEARCHED
+        chosen = over(assistant, body.corpus)
 
         def work() -> Generator[tuple[ScoredPaper, ...], None, None]:
-            yield assistant.search(body.question, filters=filters, top_k=top_k).papers
+            yield chosen.search(body.question, filters=filters, top_k=top_k).papers
 
         return as_json(search_record(body.question, await finished(request, turns, work)))
 
     @router.post("/verify", summary="Your own text, sentence by sentence")
     async def verify(body: VerifyBody, request: Request) -> Response:
+        chosen, then = over(assistant, body.corpus), body.then
+
         def work() -> Generator[tuple[Sentence, ...], None, None]:
-            yield assistant.verify(body.text, sources=body.given)
+            yield chosen.verify(body.text, sources=body.given, as_of=then)
 
         return as_json(verify_record(await finished(request, turns, work)))
 
@@ -124,19 +129,26 @@ def _add_papers(router: APIRouter, served: Served) -> None:
     assistant = served.assistant
 
     @router.get("/papers", summary="All papers, by title")
-    def papers(limit: Limit = 50, offset: Offset = 0) -> Response:
-        shown = [_listed(paper) for paper in assistant.catalog.some_papers(limit, offset)]
-        page = {"total": assistant.catalog.count(), "limit": limit, "offset": offset}
+    def papers(limit: Limit = 50, offset: Offset = 0, corpus: InCorpus = None) -> Response:
+        catalog = over(assistant, corpus).catalog
+        shown = [_listed(paper) for paper in catalog.some_papers(limit, offset)]
+        page = {"total": catalog.count(), "limit": limit, "offset": offset}
         return as_json({**page, "papers": shown})
 
     @router.get("/papers/{paper_id}", summary="One paper", responses={404: {"model": Failure}})
-    async def paper(paper_id: PaperId) -> Response:
+    async def paper(paper_id: PaperId, corpus: InCorpus = None) -> Response:
         try:
-            found = await run_in_threadpool(assistant.catalog.paper, paper_id)
+            catalog = over(assistant, corpus).catalog
+            found = await run_in_threadpool(catalog.paper, paper_id)
         except UsageError as error:
             wrong = served.journal.wrong(error)
             return wrong._replace(status=404).response("/api/papers")
         return as_json(paper_record(found))
+
+    @router.get("/corpora", summary="The corpora side by side")
+    def corpora() -> Response:
+        usual = assistant.settings.corpus.name or DEFAULT
+        return as_json({"corpora": assistant.corpora(), "usual": usual})
 
     @router.get("/health", summary="Whether questions can be answered")
     async def health() -> Response:

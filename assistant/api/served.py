@@ -20,6 +20,11 @@ class Served(NamedTuple):
     journal: Journal
 
 
+def over(assistant: "Assistant", corpus: str | None) -> "Assistant":
+    """The assistant over the corpus that a request names; the usual one where it names none."""
+    return assistant if corpus is None else assistant.corpus(corpus)
+
+
 def answering(
     assistant: "Assistant", question: str, **options: Any
 ) -> Generator[str | Answer, None, None]:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from assistant import period
 from assistant.api import readable
+from assistant.api.served import over
 from assistant.errors import UsageError
 from assistant.records import (
     QUESTION_LIMIT,
@@ -46,8 +47,21 @@ PaperId = Annotated[
 ]
 
 
+AsOf = Field(
+    None,
+    max_length=_LONGEST_DATE,
+    description="As if it were that day: nothing later is used. 2021, 2021-03 or 2021-03-12.",
+)
+
+
 class _Input(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+    corpus: str | None = Field(
+        None,
+        max_length=_LONGEST_ID,
+        description="A corpus by its name, where there are several; else the usual one.",
+    )
 
 
 class _Question(_Input):
@@ -72,8 +86,12 @@ class _Question(_Input):
         description="Whole ids of papers to leave out.",
     )
 
+    as_of: str | None = AsOf
+
     def filters(self) -> Filters:
-        return period.filters(self.since, self.until, self.year, self.page, self.without)
+        return period.filters(
+            self.since, self.until, self.year, self.page, self.without, self.as_of
+        )
 
 
 class AskInput(_Question):
@@ -97,6 +115,7 @@ class VerifyInput(_Input):
         max_length=TEXT_LIMIT,
         description="The text to check, in sentences; each is looked up on its own.",
     )
+    as_of: str | None = AsOf
 
 
 class PaperInput(_Input):
@@ -143,7 +162,8 @@ def read_input(tool: Tool, arguments: Mapping[str, Any]) -> BaseModel:
 
 def _ask(assistant: "Assistant", asked: AskInput) -> Steps:
     question = check_question(asked.question)
-    stream = assistant.ask(question, filters=asked.filters(), top_k=asked.top_k)
+    chosen = over(assistant, asked.corpus)
+    stream = chosen.ask(question, filters=asked.filters(), top_k=asked.top_k)
     with closing(stream):
         yield from stream
         answer = stream.answer()
@@ -152,18 +172,20 @@ def _ask(assistant: "Assistant", asked: AskInput) -> Steps:
 
 def _search(assistant: "Assistant", asked: SearchInput) -> Steps:
     question = check_question(asked.question)
-    hits = assistant.search(question, filters=asked.filters(), top_k=asked.top_k).papers
+    chosen = over(assistant, asked.corpus)
+    hits = chosen.search(question, filters=asked.filters(), top_k=asked.top_k).papers
     yield Found(search_record(question, hits), readable.hits_text(hits))
 
 
 def _verify(assistant: "Assistant", asked: VerifyInput) -> Steps:
-    sentences = assistant.verify(check_text(asked.text))
-    papers = _evidence_of(assistant, sentences)
+    chosen, then = over(assistant, asked.corpus), period.filters(as_of=asked.as_of).as_of
+    sentences = chosen.verify(check_text(asked.text), as_of=then)
+    papers = _evidence_of(chosen, sentences)
     yield Found(verify_record(sentences), readable.verdicts_text(sentences, papers))
 
 
 def _get_paper(assistant: "Assistant", asked: PaperInput) -> Steps:
-    paper = assistant.catalog.paper(asked.paper_id)
+    paper = over(assistant, asked.corpus).catalog.paper(asked.paper_id)
     yield Found(paper_record(paper), readable.paper_text(paper))
 
 

@@ -10,9 +10,26 @@ from typing import Annotated, NoReturn
 import typer
 from typer.exceptions import Abort, TyperException
 
-from assistant.cli import ask, chat, config, doctor, index, mcp, search, serve, show, verify
+from assistant.cli import (
+    ask,
+    backup,
+    chat,
+    config,
+    corpora,
+    doctor,
+    history,
+    index,
+    mcp,
+    portable,
+    remove,
+    search,
+    serve,
+    show,
+    timeline,
+    verify,
+)
 from assistant.cli import eval as evaluation
-from assistant.cli.options import ConfigFile, Quiet, Verbose
+from assistant.cli.options import ConfigFile, CorpusName, Quiet, Verbose
 from assistant.cli.session import Shared
 from assistant.errors import AssistantError
 
@@ -71,12 +88,16 @@ def root(
     file: ConfigFile = None,
     verbose: Verbose = False,
     quiet: Quiet = False,
+    corpus: CorpusName = None,
 ) -> None:
     """Answers questions over paper abstracts; every sentence is cited and verified."""
-    context.obj = Shared(file, verbose, quiet)
+    context.obj = Shared(file, verbose, quiet, corpus)
 
 
-for group in (index, ask, chat, search, show, verify, serve, doctor, config, mcp, evaluation):
+for group in (
+    index, ask, chat, search, timeline, show, verify, serve, remove, history, portable, backup,
+    corpora, doctor, config, mcp, evaluation,
+):  # fmt: skip
     group.register(app)
 
 

@@ -37,6 +37,7 @@ def ask(
     until: options.Until = None,
     year: options.Year = None,
     page: options.Page = None,
+    as_of: options.AsOf = None,
     top_k: options.TopK = None,
     model: options.Model = None,
     base_url: options.BaseUrl = None,
@@ -47,7 +48,7 @@ def ask(
     """
     from assistant.records import answer_record
 
-    chosen = options.filters(since, until, year, page)
+    chosen = options.filters(since, until, year, page, as_of)
     flags = {"answer.model": model, "answer.base_url": base_url}
     if file:
         return _ask_rows(session, alone(file, question), as_json, strict, flags, chosen, top_k)

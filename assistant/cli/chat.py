@@ -34,12 +34,13 @@ def chat(
     until: options.Until = None,
     year: options.Year = None,
     page: options.Page = None,
+    as_of: options.AsOf = None,
     top_k: options.TopK = None,
     model: options.Model = None,
     base_url: options.BaseUrl = None,
 ) -> int:
     """Answers in a conversation; /sources /clear /help /quit."""
-    chosen = options.filters(since, until, year, page)
+    chosen = options.filters(since, until, year, page, as_of)
     with session.open({"answer.model": model, "answer.base_url": base_url}) as assistant:
         talk = _Talk(session, assistant, chosen, top_k)
         session.note(f"{assistant.catalog.count()} papers. Ask, or type /help.")

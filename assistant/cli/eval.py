@@ -1,8 +1,10 @@
 """`assistant eval`: the evals, which have options of their own."""
 
+import os
+
 import typer
 
-from assistant.cli.options import ConfigFile, Quiet
+from assistant.cli.options import ConfigFile, CorpusName, Quiet
 from assistant.cli.session import Shared
 from assistant.errors import ConfigError
 
@@ -23,7 +25,12 @@ def register(app: typer.Typer) -> None:
     )(measure)
 
 
-def measure(context: typer.Context, config: ConfigFile = None, quiet: Quiet = False) -> int:
+def measure(
+    context: typer.Context,
+    config: ConfigFile = None,
+    quiet: Quiet = False,
+    corpus: CorpusName = None,
+) -> int:
     """Measures answers, refusals and the judge, on the shipped questions or on your own.
 
     Its verbs and their options: assistant eval --help
@@ -35,6 +42,9 @@ def measure(context: typer.Context, config: ConfigFile = None, quiet: Quiet = Fa
             f"the evals need {error.name}: install them with pip install 'assistant[evals]'"
         ) from None
     shared = context.find_root().obj or Shared()
+    if name := corpus or shared.corpus:
+        # The evals, and the processes that they start, read the settings themselves.
+        os.environ["ASSISTANT_CORPUS"] = name
     return main(
         context.args,
         program="assistant eval",

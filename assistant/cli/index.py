@@ -1,17 +1,18 @@
 """`assistant index`: pages into the catalog and the index."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from assistant.cli import options
 from assistant.cli.session import Session, verb
-from assistant.errors import UsageError
+from assistant.errors import AssistantError, Locked, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from assistant.build import Assistant
     from assistant.indexer import IndexReport
 
 Paths = Annotated[
@@ -25,6 +26,11 @@ Strict = Annotated[
     bool, typer.Option("--strict", help="Stop at a record that cannot be read; change nothing.")
 ]
 Prune = Annotated[bool, typer.Option("--prune", help="Forget pages that are there no longer.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change, and stop there.")]
+Watch = Annotated[
+    bool, typer.Option("--watch", help="Go on, and index again whenever a file changes.")
+]
+_MOST_NAMED = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +42,8 @@ def register(app: typer.Typer) -> None:
         "assistant index my-papers/ refs.bib -v",
         "assistant index 'exports/*.ris.gz' --strict",
         "zcat feed.gz | assistant index -",
+        "assistant index --prune --dry-run",
+        "assistant index my-papers/ --watch",
     )(index)
 
 
@@ -45,6 +53,8 @@ def index(
     rebuild: Rebuild = False,
     prune: Prune = False,
     strict: Strict = False,
+    dry_run: DryRun = False,
+    watch: Watch = False,
     as_json: options.Json = False,
 ) -> int:
     """Reads pages of abstracts; only what changed is embedded again.
@@ -53,26 +63,90 @@ def index(
     text or HTML, JSON Lines (arXiv, Semantic Scholar, OpenAlex or your own), JSON, CSV, BibTeX, RIS
     or Atom, each also as .gz or .zst. Without one, the configured corpus is read.
     """
-    from assistant.cli.progress import showing
-    from assistant.records import report_record
-
+    if dry_run and (watch or rebuild):
+        raise UsageError("--dry-run changes nothing: leave out --watch and --rebuild")
+    if watch and Path("-") in (paths or []):
+        raise UsageError("standard input is read once: name a file or a folder to --watch")
     _check(paths or [])
-    with session.open(indexed=False) as assistant, showing(session, "Indexing") as progress:
-        report = assistant.index(
-            paths or None,
-            rebuild=rebuild,
-            prune=prune,
-            strict=strict,
-            # Whoever wants to read the notes wants those of unchanged pages too.
-            reread=session.verbose,
-            progress=progress,
-        )
-    if as_json:
-        session.print_json(report_record(report))
-        return 0
-    _show(session, report)
-    session.note('Next: assistant ask "…"')
+    with session.open(indexed=False, new=not dry_run) as assistant:
+        run = _Run(session, assistant, paths, rebuild, prune, strict, as_json)
+        if dry_run:
+            run.preview()
+            return 0
+        run.take_in()
+        if watch:
+            run.follow()
+    if not as_json:
+        session.note('Next: assistant ask "…"')
     return 0
+
+
+class _Run(NamedTuple):
+    """What is indexed, and how it is told."""
+
+    session: Session
+    assistant: "Assistant"
+    paths: list[Path] | None
+    rebuild: bool
+    prune: bool
+    strict: bool
+    as_json: bool
+
+    def preview(self) -> None:
+        """Says what indexing would change."""
+        report = self.assistant.preview(self.paths or None, prune=self.prune)
+        if self.as_json:
+            from assistant.records import report_record
+
+            self.session.print_json({**report_record(report), "dry_run": True})
+            return
+        _show_gone(self.session.out.put, report)
+        _show_found(self.session, report)
+        self.session.note("nothing was changed: leave out --dry-run to do it")
+
+    def take_in(self) -> None:
+        """Indexes, and says what was done; what is pruned is named before."""
+        from assistant.cli.progress import showing
+
+        if self.prune:
+            _show_gone(self.session.note, self.assistant.preview(self.paths or None, prune=True))
+        with showing(self.session, "Indexing") as progress:
+            report = self.assistant.index(
+                self.paths or None,
+                rebuild=self.rebuild,
+                prune=self.prune,
+                strict=self.strict,
+                # Whoever wants to read the notes wants those of unchanged pages too.
+                reread=self.session.verbose,
+                progress=progress,
+            )
+        self._tell(report)
+
+    def follow(self) -> None:
+        """Indexes again whenever a file has changed; a fault is told, and the next change waits."""
+        from assistant.upkeep.following import changes
+
+        again, waiting = self._replace(rebuild=False), False
+        self.session.note("following the files; Ctrl-C ends")
+        for changed in changes(self.paths or self.assistant.sources()):
+            if not (changed or waiting):
+                continue
+            try:
+                again.take_in()
+                waiting = False
+            except AssistantError as error:
+                # Whoever else is writing will be done some time; a file may be half written.
+                if not (waiting and isinstance(error, Locked)):
+                    self.session.err.put(f"error: {error}")
+                waiting = isinstance(error, Locked)
+
+    def _tell(self, report: "IndexReport") -> None:
+        from assistant.records import report_record
+
+        if self.as_json:
+            self.session.print_json(report_record(report))
+        else:
+            _show(self.session, report)
 
 
 def _check(paths: "Iterable[Path]") -> None:
@@ -84,16 +158,36 @@ def _check(paths: "Iterable[Path]") -> None:
 
 
 def _show(session: Session, report: "IndexReport") -> None:
-    put = session.out.put
-    put(f"{report.pages:,} pages read, {report.pages_unchanged:,} of them unchanged")
-    put(f"{report.listings:,} listings, {report.papers:,} papers: {_changes(report)}")
-    put(f"{report.chunks:,} chunks, {report.encoded:,} newly embedded, {report.seconds:.1f} s")
+    _show_found(session, report)
+    session.out.put(
+        f"{report.chunks:,} chunks, {report.encoded:,} newly embedded, {report.seconds:.1f} s"
+    )
     if session.verbose:
         for page, note in report.notes:
             session.err.put((f"{page}:{note.line}: {note.kind}: {note.text}", "dim"))
     elif report.notes:
         count = len(report.notes)
         session.note(f"{count:,} notes on what was merged, skipped or cleaned: -v shows them")
+
+
+def _show_found(session: Session, report: "IndexReport") -> None:
+    put = session.out.put
+    if report.kind == "rebuild":
+        put(f"made anew of the catalog: {report.papers:,} papers")
+        return
+    put(f"{report.pages:,} pages read, {report.pages_unchanged:,} of them unchanged")
+    put(f"{report.listings:,} listings, {report.papers:,} papers: {_changes(report)}")
+
+
+def _show_gone(put: "Callable[[str], None]", report: "IndexReport") -> None:
+    """Names the pages that go, and the papers that stand on no other page."""
+    pages = [f"page {page}" for page in report.pages_gone]
+    papers = [f"paper {paper_id}  {title}" for paper_id, title in report.papers_gone]
+    for named in (pages, papers):
+        for one in named[:_MOST_NAMED]:
+            put(f"goes: {one}")
+        if len(named) > _MOST_NAMED:
+            put(f"goes: {len(named) - _MOST_NAMED:,} more")
 
 
 def _changes(report: "IndexReport") -> str:

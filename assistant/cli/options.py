@@ -25,6 +25,10 @@ Since = Annotated[
     str | None, typer.Option(metavar="DATE", help="Only papers from then on: 2021, 2021-03, …")
 ]
 Until = Annotated[str | None, typer.Option(metavar="DATE", help="Only papers up to then.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="DATE", help="As if it were that day: nothing later is used."),
+]
 Year = Annotated[
     int | None, typer.Option(metavar="YEAR", min=1000, max=9999, help="Only papers of that year.")
 ]
@@ -41,12 +45,21 @@ BaseUrl = Annotated[
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="A config.toml of your own.")
 ]
+CorpusName = Annotated[
+    str | None, typer.Option("--corpus", metavar="NAME", help="One of several corpora.")
+]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more on standard error.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Say nothing but results and errors.")]
 
 
-def filters(since: str | None, until: str | None, year: int | None, page: str | None) -> "Filters":
+def filters(
+    since: str | None,
+    until: str | None,
+    year: int | None,
+    page: str | None,
+    as_of: str | None = None,
+) -> "Filters":
     """The filters asked for, or an error where no paper could ever pass them."""
     from assistant import period
 
-    return period.filters(since, until, year, page, mark="--")
+    return period.filters(since, until, year, page, as_of=as_of, mark="--")

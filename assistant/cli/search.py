@@ -33,6 +33,7 @@ def search(
     until: options.Until = None,
     year: options.Year = None,
     page: options.Page = None,
+    as_of: options.AsOf = None,
     top_k: options.TopK = None,
 ) -> int:
     """Ranks the papers nearest to a question, without an answer.
@@ -43,7 +44,7 @@ def search(
     from assistant.cli.ask import alone
     from assistant.records import search_record
 
-    chosen = options.filters(since, until, year, page)
+    chosen = options.filters(since, until, year, page, as_of)
     if file:
         alone(file, question)
         with session.open() as assistant:
@@ -56,7 +57,7 @@ def search(
     elif papers:
         show_hits(session.out, papers, whole=session.verbose)
     else:
-        session.note("no paper passes: widen --since, --until, --year or --page")
+        session.note("no paper passes: widen --since, --until, --year, --as-of or --page")
     return 0
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
-from assistant.cli.options import ConfigFile, Quiet, Verbose
+from assistant.cli.options import ConfigFile, CorpusName, Quiet, Verbose
 from assistant.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,13 +27,14 @@ class Shared(NamedTuple):
     config: Path | None = None
     verbose: bool = False
     quiet: bool = False
+    corpus: str | None = None
 
 
 class Session:
     """One run of one command."""
 
     def __init__(self, shared: Shared) -> None:
-        self.config, self.verbose, self.quiet = shared
+        self.config, self.verbose, self.quiet, self.corpus = shared
         self._ready = False
 
     @functools.cached_property
@@ -64,16 +65,31 @@ class Session:
 
     def settings(self, flags: Mapping[str, object] | None = None) -> "Settings":
         """The settings, with the flags of this command on top."""
-        from assistant.config import load
+        from assistant.config import corpus_name, load
 
-        return load(self.config, flags=flags)
+        try:
+            name = None if self.corpus is None else corpus_name(self.corpus)
+        except ValueError as error:
+            raise UsageError(f"--corpus {self.corpus!r} is no name: it {error}") from None
+        return load(self.config, flags={**(flags or {}), "corpus.name": name})
 
     @contextmanager
     def open(
-        self, flags: Mapping[str, object] | None = None, *, indexed: bool = True
+        self,
+        flags: Mapping[str, object] | None = None,
+        *,
+        indexed: bool = True,
+        new: bool = False,
     ) -> Iterator["Assistant"]:
-        """The assistant; with no index yet it first reads the configured corpus."""
+        """The assistant; with no index yet it first reads the configured corpus.
+
+        Only a command that says `new` makes a corpus that is not there yet.
+        """
         settings = self.settings(flags)
+        if settings.corpus.name and not new:
+            from assistant.upkeep.corpora import check
+
+            check(settings)
         from assistant.build import Assistant
 
         with Assistant.open(settings=settings) as assistant:
@@ -131,8 +147,13 @@ def standard_input() -> str:
 
 
 def _either(given: Shared, before: Shared | None) -> Shared:
-    config, verbose, quiet = before or Shared()
-    return Shared(given.config or config, given.verbose or verbose, given.quiet or quiet)
+    before = before or Shared()
+    return Shared(
+        given.config or before.config,
+        given.verbose or before.verbose,
+        given.quiet or before.quiet,
+        before.corpus if given.corpus is None else given.corpus,
+    )
 
 
 def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
@@ -148,4 +169,5 @@ _SHARED = [
     _keyword("config", ConfigFile, None),
     _keyword("verbose", Verbose, False),
     _keyword("quiet", Quiet, False),
+    _keyword("corpus", CorpusName, None),
 ]

@@ -38,6 +38,7 @@ def verify(
     file: options.Rows = None,
     as_json: options.Json = False,
     strict: options.Strict = False,
+    as_of: options.AsOf = None,
 ) -> int:
     """Checks your own text, sentence by sentence, against the corpus.
 
@@ -49,11 +50,12 @@ def verify(
     from assistant.marks import tally
     from assistant.records import check_text, fully_supported, verify_record
 
+    options.filters(None, None, None, None, as_of)
     if file:
-        return _verify_rows(session, alone(file, text), as_json, strict)
+        return _verify_rows(session, alone(file, text), as_json, strict, as_of)
     words = check_text(_read(text))
     with session.open() as assistant:
-        sentences = assistant.verify(words)
+        sentences = assistant.verify(words, as_of=as_of)
         if as_json:
             session.print_json(verify_record(sentences))
         else:
@@ -82,7 +84,9 @@ def _titles(assistant: "Assistant", sentences: "Iterable[Sentence]") -> dict[str
     return {paper.paper_id: paper.title for paper in papers}
 
 
-def _verify_rows(session: Session, file: str, as_json: bool, strict: bool) -> int:
+def _verify_rows(
+    session: Session, file: str, as_json: bool, strict: bool, as_of: str | None
+) -> int:
     from assistant.cli.answers import show_verdicts
     from assistant.cli.ask import heading
     from assistant.cli.rows import Done, Row, work_through
@@ -95,7 +99,7 @@ def _verify_rows(session: Session, file: str, as_json: bool, strict: bool) -> in
             row = claim_row(raw)
             if row.sources is None:
                 session.make_ready(assistant)
-            sentences = assistant.verify(row.claim, sources=row.sources)
+            sentences = assistant.verify(row.claim, sources=row.sources, as_of=as_of)
             titles = (
                 _titles(assistant, sentences)
                 if row.sources is None

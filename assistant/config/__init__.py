@@ -11,15 +11,27 @@ from pydantic import SecretStr, ValidationError
 from assistant import redact
 from assistant.config import sources
 from assistant.config.resources import default_data_folder, resource, version
-from assistant.config.settings import EMBEDDED, Keys, Settings
+from assistant.config.settings import (
+    CORPORA,
+    DEFAULT,
+    EMBEDDED,
+    UPLOADS,
+    Keys,
+    Settings,
+    corpus_name,
+)
 from assistant.config.sources import Given
 from assistant.errors import ConfigError
 
 __all__ = [
+    "CORPORA",
+    "DEFAULT",
     "EMBEDDED",
+    "UPLOADS",
     "Keys",
     "Origin",
     "Settings",
+    "corpus_name",
     "default_data_folder",
     "load",
     "provenance",
@@ -79,6 +91,10 @@ def _validated(given: dict[str, Given]) -> Settings:
         settings = Settings.model_validate(tables)
     except ValidationError as error:
         raise ConfigError(_fault(error.errors()[0], given)) from None
+    if name := settings.corpus.name:
+        # The folder that was given is the one above all corpora.
+        plain = settings.corpus.model_copy(update={"name": ""})
+        settings = settings.model_copy(update={"corpus": plain}).of_corpus(name)
     settings._sources = {name: source for name, (_, source) in given.items()}
     for _, key in settings.keys:
         if isinstance(key, SecretStr):

@@ -1,8 +1,9 @@
 """What can be set, and what each value may be; the values themselves stand in config.toml."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -16,6 +17,12 @@ from pydantic import (
 )
 
 EMBEDDED = "embedded"
+DEFAULT = "default"
+"""What the corpus without a name is called."""
+CORPORA = "corpora"
+"""The folder, in the data folder, of the corpora that have names."""
+UPLOADS = "uploads"
+"""The folder, in the data folder, of what was dropped onto the page."""
 
 
 def _address(url: str) -> str:
@@ -24,6 +31,23 @@ def _address(url: str) -> str:
     if "@" in url:
         raise ValueError("should hold no user name or password; keys stand in OPENAI_API_KEY")
     return url
+
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_.-]{0,62}[a-z0-9_-])?")
+
+
+def corpus_name(text: str) -> str:
+    """The name of a corpus as it is kept; empty for the default one.
+
+    >>> corpus_name("ICLR-2024"), corpus_name("default")
+    ('iclr-2024', '')
+    """
+    name = text.strip().lower()
+    if name in ("", DEFAULT):
+        return ""
+    if not _NAME.fullmatch(name):
+        raise ValueError("should be of letters, digits and hyphens, 64 at most")
+    return name
 
 
 Url = Annotated[str, AfterValidator(_address)]
@@ -39,6 +63,7 @@ class Section(BaseModel):
 class Corpus(Section):
     """Where the papers are."""
 
+    name: Annotated[str, AfterValidator(corpus_name)] = ""
     paths: tuple[Path, ...] = Field(min_length=1)
 
 
@@ -152,6 +177,31 @@ class Settings(Section):
     server: ServerSettings
     keys: Keys = Keys()
     _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def root(self) -> Path:
+        """The data folder of the default corpus; the others stand in it."""
+        return self.data.folder.parents[1] if self.corpus.name else self.data.folder
+
+    def of_corpus(self, name: str) -> Self:
+        """The same settings for the corpus of that name; its data lie in a folder of their own."""
+        name = corpus_name(name)
+        folder = self.root / CORPORA / name if name else self.root
+        chosen = self.model_copy(
+            update={
+                "corpus": self.corpus.model_copy(update={"name": name}),
+                "data": self.data.model_copy(update={"folder": folder}),
+            }
+        )
+        chosen._sources = {**self._sources, "corpus.name": ""}
+        return chosen
+
+    @property
+    def has_own_paths(self) -> bool:
+        """Whether `corpus.paths` is meant for the corpus in use, and not for the default one."""
+        name, paths = (self._sources.get(f"corpus.{key}", "") for key in ("name", "paths"))
+        same_file = name.rpartition(":")[0] == paths.rpartition(":")[0] != ""
+        return not self.corpus.name or same_file
 
     @property
     def api_key(self) -> SecretStr | None:

@@ -22,6 +22,7 @@ STANDARD = {
     "OPENAI_API_KEY": ("keys.openai",),
     "AZURE_OPENAI_API_KEY": ("keys.azure",),
     "OPENAI_BASE_URL": ("answer.base_url", "encoder.base_url"),
+    "ASSISTANT_CORPUS": ("corpus.name",),
     "ASSISTANT_TOKEN": ("keys.token",),
     "ASSISTANT_PASSWORD": ("keys.password",),
 }

@@ -10,6 +10,7 @@ from assistant.contents import Row
 from assistant.errors import AssistantError
 from assistant.schema import Paper
 from assistant.ui.chart import charts_html
+from assistant.ui.corpora import Each
 from assistant.ui.desk import Desk
 from assistant.ui.papers import paper_html
 from assistant.ui.table import Rows, View, shown, table_html, turned
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from assistant.build import Assistant
 
 _EVERY_PAGE = "every page"
+_FILTERS = 4
+"""So many inputs limit the table: words, page, since and until."""
 _MOST_SIGHTINGS = 50
 _MOST_NAMES = 100
 _NOT_A_TITLE = str.maketrans("“”", '""')
@@ -64,20 +67,49 @@ def browse_tab(assistant: "Assistant", desk: Desk) -> None:
             table = gr.HTML(_WAITING, js_on_load=_TABLE_JS, apply_default_css=False)
         with gr.Column(scale=2, min_width=320):
             paper = gr.HTML(js_on_load=_PAPER_JS, apply_default_css=False)
-    shelf = _Shelf(assistant)
+    shelf = _Shelves(assistant)
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    chosen = [] if desk.corpus is None else [desk.corpus]
     part: dict[str, Any] = {
-        "inputs": [view, words, page, since, until],
+        "inputs": [view, words, page, since, until, *chosen],
         "outputs": [view, table],
         **quiet,
     }
-    desk.tabs.select(shelf.stocked, page, [charts, page], **quiet).then(shelf.filtered, **part)
+    shown = [desk.tabs.select, *([] if desk.corpus is None else [desk.corpus.change])]
+    stocked = gr.on(shown, shelf.stocked, [page, *chosen], [charts, page], **quiet)
+    stocked.then(shelf.filtered, **part)
     gr.on([words.change, page.change], shelf.filtered, trigger_mode="always_last", **part)
     # Half a date is no date: these wait until it is written.
     gr.on([since.submit, since.blur, until.submit, until.blur], shelf.filtered, **part)
     table.click(shelf.moved, **part)
-    table.select(shelf.opened, None, paper, **quiet)
-    paper.submit(shelf.asked, None, [desk.question, desk.tabs], **quiet)
+    table.select(shelf.opened, chosen, paper, **quiet)
+    paper.submit(shelf.asked, chosen, [desk.question, desk.tabs], **quiet)
+
+
+class _Shelves:
+    """The events of the tab, over the corpus that comes last of their inputs."""
+
+    def __init__(self, assistant: "Assistant") -> None:
+        self._each = Each(assistant, _Shelf)
+
+    def stocked(self, page: str, corpus: str | None = None) -> tuple[str, Any]:
+        return self._each.of(corpus).stocked(page)
+
+    def filtered(self, old: View, *given: str) -> tuple[View, str]:
+        return self._each.of(_corpus(given)).filtered(old, *given[:_FILTERS])
+
+    def moved(self, event: gr.EventData, old: View, *given: str) -> tuple[View, str]:
+        return self._each.of(_corpus(given)).moved(event, old, *given[:_FILTERS])
+
+    def opened(self, event: gr.EventData, corpus: str | None = None) -> str:
+        return self._each.of(corpus).opened(event)
+
+    def asked(self, event: gr.EventData, corpus: str | None = None) -> tuple[Any, Any]:
+        return self._each.of(corpus).asked(event)
+
+
+def _corpus(given: Sequence[str]) -> str | None:
+    return given[_FILTERS] if len(given) > _FILTERS else None
 
 
 class _Shelf:

@@ -12,8 +12,18 @@ from assistant.config import EMBEDDED
 from assistant.errors import AssistantError, UsageError
 from assistant.export import exported
 from assistant.period import asked as period_asked
+from assistant.period import filters
 from assistant.records import answer_record, check_question, plain
-from assistant.ui.conversation import MOST_TURNS, Asked, ChatTurn, answers, history, turns_of
+from assistant.ui.conversation import (
+    MOST_TURNS,
+    Asked,
+    ChatTurn,
+    answers,
+    corpus_of,
+    history,
+    turns_of,
+)
+from assistant.ui.corpora import Each, catalog_of, over
 from assistant.ui.opening import Openings, opening_html
 from assistant.ui.sources import EMPTY, sources_html
 from assistant.ui.transcript import live_html, transcript_html
@@ -43,13 +53,15 @@ class Chat:
 
     def __init__(self, assistant: "Assistant") -> None:
         self._assistant = assistant
-        self._openings = Openings(assistant)
+        self._openings = Each(assistant, Openings)
 
     def answer(
         self, question: str, turns: Sequence[ChatTurn], asked: Asked, name: str
     ) -> Iterator[Shown]:
         """The question's answer as it comes; `turns` are those before it."""
         before = list(turns)
+        if before:
+            asked = asked._replace(corpus=corpus_of(before))
         live = ChatTurn(question.strip(), asked)
         try:
             self._check(live, before)
@@ -68,13 +80,14 @@ class Chat:
     def _check(self, live: ChatTurn, before: Sequence[ChatTurn]) -> None:
         check_question(live.question)
         period_asked(live.asked.filters)
+        filters(since=live.asked.since, as_of=live.asked.as_of)
         if len(before) >= MOST_TURNS:
             raise UsageError(f"a conversation has {MOST_TURNS} questions at most: start a new one")
 
     def _steps(self, live: ChatTurn, before: Sequence[ChatTurn]) -> Iterator[ChatTurn]:
         """The turn as it grows, and at last whole; a partial answer is kept when it breaks off."""
         asked, last = live.asked, 0.0
-        stream = self._assistant.ask(
+        stream = over(self._assistant, asked.corpus).ask(
             live.question,
             history=history(before),
             filters=asked.filters,
@@ -97,14 +110,14 @@ class Chat:
         """What stands once the reader had enough."""
         return self._whole(list(turns), name)
 
-    def opened(self, given: object, name: str) -> Shown:
-        """A conversation that the browser kept, or a new one."""
+    def opened(self, given: object, name: str, corpus: str | None = None) -> Shown:
+        """A conversation that the browser kept, or a new one over a corpus."""
         turns = turns_of(given) if given else []
-        return self._whole(turns, name)._replace(kept=None, question="")
+        return self._whole(turns, name, corpus)._replace(kept=None, question="")
 
     def sources(self, turns: Sequence[ChatTurn], number: int) -> str:
         """The panel of that turn's answer."""
-        found = answers(self._assistant.catalog, [turns[number]])[0]
+        found = answers(self._catalog(turns), [turns[number]])[0]
         return sources_html(found, number) if found else EMPTY
 
     def rated(self, turns: Sequence[ChatTurn], number: int, rating: str, name: str) -> Shown:
@@ -112,36 +125,40 @@ class Chat:
         turn = turns[number]
         if turn.record is None:
             raise UsageError("only an answer can be rated: ask first")
-        feedback.keep(self._assistant.settings.data.folder, turn.record, rating)
+        folder = over(self._assistant, corpus_of(turns)).settings.data.folder
+        feedback.keep(folder, turn.record, rating)
         changed = [*turns[:number], replace(turn, rating=rating), *turns[number + 1 :]]
         return self._whole(changed, name)._replace(live=None, sources=None)
 
     def file(self, turns: Sequence[ChatTurn], number: int, format: str) -> dict[str, str]:
         """An answer as a file, for the browser to keep."""
-        found = answers(self._assistant.catalog, [turns[number]])[0]
+        found = answers(self._catalog(turns), [turns[number]])[0]
         if found is None:
             raise UsageError("only an answer can be exported: ask first")
         return {**exported(found, format)._asdict(), "key": uuid4().hex}
 
-    def opening(self) -> str:
+    def opening(self, corpus: str | None = None) -> str:
         """What the corpus holds, and what can be asked of it."""
-        return opening_html(self._openings.now())
+        return opening_html(self._openings.of(corpus).now())
 
-    def status(self) -> str:
+    def status(self, corpus: str | None = None) -> str:
         """Who answers, in one line."""
         first = self._assistant.models()[0]
-        papers = f"{self._assistant.catalog.count():,} papers"
+        papers = f"{over(self._assistant, corpus).catalog.count():,} papers"
         if first == EMBEDDED:
             return f"{papers} · answers are quoted from the abstracts; no model is set"
         host = self._assistant.settings.answer.base_url or "OpenAI"
         return f"{papers} · answers are written by {first or 'the server’s model'} at {host}"
 
-    def _whole(self, turns: list[ChatTurn], name: str) -> Shown:
-        found = answers(self._assistant.catalog, turns)
+    def _catalog(self, turns: Sequence[ChatTurn]) -> Any:
+        return catalog_of(self._assistant, corpus_of(turns))
+
+    def _whole(self, turns: list[ChatTurn], name: str, corpus: str | None = None) -> Shown:
+        found = answers(self._catalog(turns), turns)
         last = next((n for n in reversed(range(len(turns))) if found[n]), None)
         answer = found[last] if last is not None else None
         return Shown(
-            transcript=transcript_html(turns, found) if turns else self.opening(),
+            transcript=transcript_html(turns, found) if turns else self.opening(corpus),
             live="",
             sources=sources_html(answer, last or 0) if answer else EMPTY,
             turns=turns,

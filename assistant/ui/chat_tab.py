@@ -10,7 +10,8 @@ from assistant.clean import for_html
 from assistant.config import EMBEDDED
 from assistant.errors import AssistantError
 from assistant.ui.chat import Chat, Shown, number_of
-from assistant.ui.conversation import Asked, ChatTurn
+from assistant.ui.conversation import Asked, ChatTurn, corpus_of
+from assistant.ui.corpora import over, usual
 from assistant.ui.sources import EMPTY
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Options(NamedTuple):
     page: gr.Dropdown
     top_k: gr.Slider
     model: gr.Dropdown
+    as_of: gr.Textbox
+    corpus: gr.Dropdown
 
 
 class Widgets(NamedTuple):
@@ -117,7 +120,13 @@ class ChatTab:
         transcript.rate(self._rated, [self._turns, self._name], parts, **PRIVATE)
         transcript.show(self._shown, [self._turns], [self.widgets.sources], **PRIVATE)
         transcript.export(self._exported, [self._turns], [self._file], **PRIVATE)
-        transcript.open(self._opened, None, self._outputs, cancels=asks, **PRIVATE)
+        corpus = self._options.corpus
+        self.opened = transcript.open(
+            self._opened, [corpus], [*self._outputs, corpus], cancels=asks, **PRIVATE
+        )
+        """The event after which another corpus may be shown."""
+        # A conversation keeps its corpus: another corpus is another conversation.
+        corpus.input(None, js="() => window.assistantPage.fresh()", **PRIVATE)
 
     @property
     def _outputs(self) -> list[Any]:
@@ -135,17 +144,24 @@ class ChatTab:
         """The conversation of the session."""
         return self._turns
 
-    def refreshed(self) -> list[Any]:
-        """The status line, and the pages that can be chosen."""
+    def refreshed(self, corpus: str | None = None, page: str | None = None) -> list[Any]:
+        """The status line, and the pages and the corpora that can be chosen."""
+        names = self._assistant.corpora()
+        if corpus not in names:
+            corpus = usual(self._assistant)
         status = (
             '<header class="top"><h1>Ask the abstracts</h1>'
-            f'<p class="status-line">{for_html(self.chat.status())}</p></header>'
+            f'<p class="status-line">{for_html(self.chat.status(corpus))}</p></header>'
         )
-        return [status, gr.update(choices=_pages(self._assistant))]
+        pages = _pages(over(self._assistant, corpus))
+        choice = gr.update(choices=names, value=corpus, visible=len(names) > 1)
+        # A page of another corpus limits nothing here.
+        value = page if (page, page) in pages else ""
+        return [status, gr.update(choices=pages, value=value), choice]
 
-    def reopened(self, turns: Turns) -> Any:
+    def reopened(self, turns: Turns, corpus: str | None = None) -> Any:
         """The opening screen once the corpus has changed under it."""
-        return gr.skip() if turns else self.chat.opening()
+        return gr.skip() if turns else self.chat.opening(corpus)
 
     # What the events do
 
@@ -193,12 +209,15 @@ class ChatTab:
     def _stopped(self, turns: Turns, name: str) -> list[Any]:
         return [*_updates(self.chat.stopped(turns, name)), *self._rest(name, busy=False)]
 
-    def _opened(self, event: gr.EventData) -> list[Any]:
+    def _opened(self, event: gr.EventData, corpus: str | None = None) -> list[Any]:
         data = _data(event)
         opened = str(data.get("id") or uuid4().hex)[:64]
         with _told():
-            shown = self.chat.opened(data.get("turns"), opened)
-        return [*_updates(shown), *self._rest(opened, busy=False)]
+            shown = self.chat.opened(data.get("turns"), opened, corpus)
+        kept = corpus_of(shown.turns or [])
+        # One that is there no more cannot be chosen; the next question says so.
+        choice = gr.update(value=kept) if kept in self._assistant.corpora() else gr.skip()
+        return [*_updates(shown), *self._rest(opened, busy=False), choice]
 
     def _edited(self, event: gr.EventData, turns: Turns) -> list[Any]:
         with _told():
@@ -254,6 +273,15 @@ def options_of(assistant: "Assistant") -> Options:
             label="Sources for an answer",
         ),
         gr.Dropdown(models, value=models[0], label="Answered by", visible=len(models) > 1),
+        gr.Textbox(label="As of", placeholder="2023-05: nothing later is used", max_lines=1),
+        _corpora(assistant),
+    )
+
+
+def _corpora(assistant: "Assistant") -> gr.Dropdown:
+    names = assistant.corpora()
+    return gr.Dropdown(
+        names, value=usual(assistant), label="Corpus", visible=len(names) > 1, elem_id="corpus"
     )
 
 
@@ -262,7 +290,13 @@ def _pages(assistant: "Assistant") -> list[tuple[str, str]]:
 
 
 def asked_by(
-    since: str | None, until: str | None, page: str | None, top_k: float | None, model: str | None
+    since: str | None,
+    until: str | None,
+    page: str | None,
+    top_k: float | None,
+    model: str | None,
+    as_of: str | None = None,
+    corpus: str | None = None,
 ) -> Asked:
     """How the widgets say that a question is to be asked."""
     return Asked(
@@ -271,6 +305,8 @@ def asked_by(
         page=page or None,
         top_k=int(top_k) if top_k else None,
         model=model or EMBEDDED,
+        as_of=(as_of or "").strip() or None,
+        corpus=corpus or None,
     )
 
 

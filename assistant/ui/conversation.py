@@ -22,11 +22,19 @@ class Asked(NamedTuple):
     top_k: int | None = None
     model: str | None = None
     without: tuple[str, ...] = ()
+    as_of: str | None = None
+    corpus: str | None = None
 
     @property
     def filters(self) -> Filters:
         """What of it chooses papers."""
-        return Filters(since=self.since, until=self.until, page=self.page, without=self.without)
+        return Filters(
+            since=self.since,
+            until=self.until,
+            page=self.page,
+            without=self.without,
+            as_of=self.as_of,
+        )
 
 
 AS_EVER = Asked()
@@ -88,7 +96,15 @@ def _asked(one: Mapping[str, Any]) -> Asked:
         top_k=None if one["top_k"] is None else int(one["top_k"]),
         model=_text(one["model"]),
         without=tuple(str(paper_id) for paper_id in one["without"]),
+        # Conversations of earlier versions have neither.
+        as_of=_text(one.get("as_of")),
+        corpus=_text(one.get("corpus")),
     )
+
+
+def corpus_of(turns: Sequence[ChatTurn]) -> str | None:
+    """The corpus of a conversation: that of its first question."""
+    return turns[0].asked.corpus if turns else None
 
 
 def _text(value: object) -> str | None:

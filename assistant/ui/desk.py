@@ -10,3 +10,5 @@ class Desk(NamedTuple):
 
     tabs: gr.Tabs
     question: gr.Textbox
+    corpus: gr.Dropdown | None = None
+    """Where the corpus is chosen."""

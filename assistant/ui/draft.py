@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 
+from assistant import period
 from assistant.clean import for_html
 from assistant.errors import AssistantError
 from assistant.marks import MARKS, tally
 from assistant.rag import claims_of
 from assistant.records import TEXT_LIMIT
 from assistant.schema import Sentence
+from assistant.ui.corpora import over
 from assistant.ui.opening import counted
 
 if TYPE_CHECKING:
@@ -39,8 +41,10 @@ class Checked(NamedTuple):
     fault: str = ""
 
 
-def draft_tab(assistant: "Assistant") -> None:
-    """The tab's parts."""
+def draft_tab(
+    assistant: "Assistant", corpus: gr.Dropdown | None = None, as_of: gr.Textbox | None = None
+) -> None:
+    """The tab's parts; `corpus` and `as_of` say what a text is held against."""
     so_far = gr.State(Checked())
     text = gr.Textbox(
         label="Your text: each sentence is checked against the corpus (Ctrl+Enter)",
@@ -57,8 +61,10 @@ def draft_tab(assistant: "Assistant") -> None:
         stop = gr.Button("Stop", scale=0, min_width=100)
     found = gr.HTML(checked_html(Checked()), js_on_load=_CHECK_JS, apply_default_css=False)
 
-    def checked(words: str | None) -> Iterator[tuple[Checked, str]]:
-        for now in check_text(assistant, words or ""):
+    def checked(
+        words: str | None, corpus: str | None = None, as_of: str | None = None
+    ) -> Iterator[tuple[Checked, str]]:
+        for now in check_text(assistant, words or "", corpus, as_of or None):
             yield now, checked_html(now)
 
     def stopped(now: Checked) -> tuple[Checked, Any]:
@@ -66,24 +72,29 @@ def draft_tab(assistant: "Assistant") -> None:
         return now._replace(left=0), html
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    running = check.click(checked, text, [so_far, found], **quiet)
+    asked = [text, *(one for one in (corpus, as_of) if one is not None)]
+    running = check.click(checked, asked, [so_far, found], **quiet)
     stop.click(stopped, so_far, [so_far, found], cancels=[running], **quiet)
 
 
-def check_text(assistant: "Assistant", text: str) -> Iterator[Checked]:
+def check_text(
+    assistant: "Assistant", text: str, corpus: str | None = None, as_of: str | None = None
+) -> Iterator[Checked]:
     """The verdicts as they come, all of them in the end; a fault stands beside those found."""
     if fault := _unusable(text):
         yield Checked(fault=fault)
         return
     now, shown_at = Checked(), 0.0
     try:
+        held = over(assistant, corpus)
+        then: dict[str, Any] = {"as_of": period.filters(as_of=as_of).as_of} if as_of else {}
         claims = claims_of(text.strip())
         for number, claim in enumerate(claims):
             if monotonic() - shown_at > _SHOWN_EVERY_S:
                 shown_at = monotonic()
                 yield now._replace(left=len(claims) - number)
-            found = assistant.verify(claim)
-            titles = {**now.titles, **_titles(assistant, found, now.titles)}
+            found = held.verify(claim, **then)
+            titles = {**now.titles, **_titles(held, found, now.titles)}
             now = Checked((*now.sentences, *found), titles)
     except AssistantError as error:
         now = now._replace(fault=str(error))

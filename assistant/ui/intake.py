@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from assistant.clean import at_entry
+from assistant.config import UPLOADS
 from assistant.corpus import Note, paper_id, read_paths
 from assistant.errors import AssistantError
 from assistant.indexer import IndexReport, Progress
@@ -17,7 +18,6 @@ from assistant.indexer import IndexReport, Progress
 if TYPE_CHECKING:
     from assistant.build import Assistant
 
-FOLDER = "uploads"
 _LONGEST_NAME = 80
 _MEGABYTE = 1024 * 1024
 _UNFIT = re.compile(r"[^\w.+-]+")
@@ -69,7 +69,7 @@ class Intake:
     @property
     def folder(self) -> Path:
         """Where the files are kept, so that they are there at the next start."""
-        return self._assistant.settings.data.folder / FOLDER
+        return self._assistant.settings.data.folder / UPLOADS
 
     def take(self, files: Sequence[Path], progress: Progress) -> Outcome:
         """Keep and index those of `files` in which papers are found."""

@@ -229,6 +229,8 @@
     focusQuestion();
   }
 
+  page.fresh = () => open(null);
+
   function remove(id) {
     localStorage.removeItem(PREFIX + "conversation:" + id);
     localStorage.setItem(INDEX, JSON.stringify(index().filter((one) => one.id !== id)));

@@ -68,19 +68,23 @@ def page(assistant: "Assistant") -> gr.Blocks:
             with gr.Accordion("Limits", open=False):
                 options = options_of(assistant)
             with gr.Accordion("Add papers", open=False):
-                upload = upload_panel(assistant)
+                upload = upload_panel(assistant, options.corpus)
         status = gr.HTML("", js_on_load=None, elem_id="status", apply_default_css=False)
         with gr.Tabs(elem_id="rooms") as tabs:
             with gr.Tab("Chat", id="chat"):
                 chat = ChatTab(assistant, question, options)
             with gr.Tab("Browse", id="browse"):
-                browse_tab(assistant, Desk(tabs, question))
+                browse_tab(assistant, Desk(tabs, question, options.corpus))
             with gr.Tab("Check a draft", id="draft"):
-                draft_tab(assistant)
-        refreshed = [status, options.page]
-        blocks.load(chat.refreshed, None, refreshed, **PRIVATE)
-        upload.done.then(chat.refreshed, None, refreshed, **PRIVATE)
-        upload.done.then(chat.reopened, [chat.turns], [chat.widgets.transcript], **PRIVATE)
+                draft_tab(assistant, options.corpus, options.as_of)
+        chosen = [options.corpus, options.page]
+        refreshed = [status, options.page, options.corpus]
+        blocks.load(chat.refreshed, chosen, refreshed, **PRIVATE)
+        chat.opened.then(chat.refreshed, chosen, refreshed, **PRIVATE)
+        upload.done.then(chat.refreshed, chosen, refreshed, **PRIVATE)
+        upload.done.then(
+            chat.reopened, [chat.turns, options.corpus], [chat.widgets.transcript], **PRIVATE
+        )
     blocks.queue(max_size=limits.waiting, default_concurrency_limit=limits.concurrent)
     return blocks  # type: ignore[no-any-return]
 

@@ -127,6 +127,7 @@ def _limits(asked: Asked) -> str:
     parts = [
         f"since {asked.since}" if asked.since else "",
         f"until {asked.until}" if asked.until else "",
+        f"as of {asked.as_of}" if asked.as_of else "",
         f"on {asked.page}" if asked.page else "",
         f"without {len(asked.without)} source{'s' * (len(asked.without) != 1)}"
         if asked.without

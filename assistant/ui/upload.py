@@ -9,6 +9,7 @@ import gradio as gr
 from assistant.clean import for_html
 from assistant.corpus import Note
 from assistant.indexer import IndexReport
+from assistant.ui.corpora import Each
 from assistant.ui.intake import Intake, Outcome, Refused, Taken
 from assistant.ui.opening import counted
 
@@ -32,10 +33,10 @@ class Upload(NamedTuple):
     done: Any
 
 
-def upload_panel(assistant: "Assistant") -> Upload:
+def upload_panel(assistant: "Assistant", corpus: gr.Dropdown | None = None) -> Upload:
     """A field for files, and under it what came of them."""
     most = assistant.settings.server.upload_mb
-    intake = Intake(assistant)
+    intakes = Each(assistant, Intake)
     gr.HTML(
         f'<p class="upload-hint">Saved pages of a listing as text or HTML, or records as JSON,'
         f" CSV, BibTeX, RIS or Atom; at most {most} MB each.</p>",
@@ -55,16 +56,18 @@ def upload_panel(assistant: "Assistant") -> Upload:
 
     def taken(
         files: list[str] | None,
+        corpus: str | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[str, None]:
         def tell(stage: str, done: int, total: int) -> None:
             progress((done, total), desc=_STAGES.get(stage, stage.capitalize()), unit="parts")
 
-        outcome = intake.take([Path(one) for one in files or []], tell)
+        outcome = intakes.of(corpus).take([Path(one) for one in files or []], tell)
         return outcome_html(outcome), None
 
+    given = [file, *([] if corpus is None else [corpus])]
     done = file.upload(
-        taken, file, [report, file], api_visibility="private", show_progress_on=report,
+        taken, given, [report, file], api_visibility="private", show_progress_on=report,
         concurrency_limit=1,
     )  # fmt: skip
     return Upload(file, report, done)

@@ -1,0 +1,39 @@
+"""Papers that someone took out by hand -> marks in the catalog, which no page undoes by itself."""
+
+from collections.abc import Iterable
+
+from assistant.catalog import Catalog
+from assistant.errors import UsageError
+from assistant.lookup import paper_named
+from assistant.schema import Paper
+
+_MARK = "removed:"
+
+
+def removed(catalog: Catalog) -> dict[str, str]:
+    """The title of every paper that was taken out, by id."""
+    # The character after the colon ends the range, so that the key's own index is used.
+    sql = "SELECT key, value FROM meta WHERE key >= ? AND key < ? ORDER BY key"
+    rows = catalog.database.rows(sql, (_MARK, _MARK[:-1] + ";"))
+    return {key.removeprefix(_MARK): title for key, title in rows}
+
+
+def mark(catalog: Catalog, papers: Iterable[Paper]) -> None:
+    """Note that these stay out."""
+    for paper in papers:
+        catalog.set_meta(_MARK + paper.paper_id, paper.title)
+
+
+def unmark(catalog: Catalog, paper_ids: Iterable[str]) -> None:
+    """Forget that these stay out."""
+    rows = [(_MARK + paper_id,) for paper_id in paper_ids]
+    catalog.database.change_many("DELETE FROM meta WHERE key = ?", rows)
+
+
+def removed_named(catalog: Catalog, text: str) -> tuple[str, str]:
+    """Id and title of the removed paper of that id, or of an id that begins so."""
+    titles = removed(catalog)
+    if not titles:
+        raise UsageError("no paper was removed: there is nothing to put back")
+    paper_id = paper_named(text, titles)
+    return paper_id, titles[paper_id]

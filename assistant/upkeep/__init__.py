@@ -1,0 +1,1 @@
+"""What keeps a corpus: files followed, catalogs exported, copied, brought back and told apart."""
