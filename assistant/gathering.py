@@ -53,7 +53,7 @@ class Gathered(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Tally:
+class Tally:
     """What became of the papers, as it is told."""
 
     added: int = 0
@@ -182,9 +182,9 @@ def merge_papers(
     touched: Collection[str],
     without: Collection[str] = (),
     told: Collection[str] = (),
-) -> _Tally:
+) -> Tally:
     """Make the papers of what was seen of them; what is noted on the pages `told` is kept."""
-    tally = _Tally()
+    tally = Tally()
     ids = sorted(touched)
     for start in range(0, len(ids), _AT_ONCE):
         _merge(catalog, ids[start : start + _AT_ONCE], without, tally, told)
@@ -195,7 +195,7 @@ def _merge(
     catalog: Catalog,
     ids: list[str],
     without: Collection[str],
-    tally: _Tally,
+    tally: Tally,
     told: Collection[str],
 ) -> None:
     database = catalog.database
@@ -214,7 +214,7 @@ def _known(listings: Sequence[Listing], before: Collection[str]) -> dict[tuple[s
     return {(seen.page, seen.position): id_ for id_, seen in listings if id_ in before}
 
 
-def _count(tally: _Tally, before: dict[str, tuple[str, str]], now: dict[str, Paper]) -> None:
+def _count(tally: Tally, before: dict[str, tuple[str, str]], now: dict[str, Paper]) -> None:
     for id_, paper in now.items():
         if id_ in before:
             tally.changed += before[id_] != (paper.title, paper.abstract)
@@ -224,7 +224,7 @@ def _count(tally: _Tally, before: dict[str, tuple[str, str]], now: dict[str, Pap
     tally.gone |= {id_: before[id_][0] for id_ in before if id_ not in now}
 
 
-def _tell(tally: _Tally, papers: Sequence[Paper], told: Collection[str]) -> None:
+def _tell(tally: Tally, papers: Sequence[Paper], told: Collection[str]) -> None:
     for page, note in _notes(paper.sightings for paper in papers if len(paper.sightings) > 1):
         if page in told:
             tally.merged += note.kind == "merged"
