@@ -1,5 +1,6 @@
 """The real corpus, the real engines and the real commands: what a newcomer meets."""
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -382,3 +383,24 @@ def test_a_process_answers_rows_from_a_pipe(
     assert [row["id"] for row in ran.rows] == ["é", 2]
     for record in ran.rows:
         check_answer(record, papers)
+
+
+def test_papers_piped_in_packed_are_found_named_and_compared(own: Commands) -> None:
+    versions = [
+        {"title": title, "abstract": f"{text} {SOURCE['abstract']}", "arxiv_id": f"2401.00001v{n}"}
+        for n, (title, text) in enumerate(((SOURCE["title"], "One."), ("OwlEar", "Two.")), 1)
+    ]
+    for number, one in enumerate(versions, 1):
+        ran = own("index", "-", "--strict", stdin=gzip.compress(json.dumps(one).encode()))
+        assert (ran.code, f"{2 - number} added, {number - 1} changed" in ran.out) == (0, True)
+    shown = own("show", "arXiv:2401.00001", "--diff").out
+    assert "From 1 to 2\n[-One.-] {+Two.+} OwlEar detects" in shown
+    assert "https://arxiv.org/abs/2401.00001v2" in shown
+    record = own("show", paper_id("OwlEar"), "--diff", "--json").json
+    assert record["paper_id"] == paper_id(SOURCE["title"])
+    assert record["identifiers"] == {"arxiv_id": "2401.00001v2"}
+    assert [one["arxiv_id"][-2:] for one in record["versions"]] == ["v1", "v2"]
+    assert own("show", "10.1000/none").code == 2
+    ran = own("index", "-", "--strict", stdin=b'{"title": "T", "abstract": "A"}\n{\n')
+    assert (ran.code, ran.err.count("line 2: not JSON")) == (1, 1)
+    assert own("index", "*.ris").code == 2

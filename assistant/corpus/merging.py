@@ -111,7 +111,7 @@ def newest_first(sightings: Iterable[Sighting]) -> list[Sighting]:
     """
     by_place = sorted(sightings, key=_place, reverse=True)
     dated = sorted((s for s in by_place if s.date), key=_age, reverse=True)
-    undated = [s for s in by_place if not s.date]
+    undated = sorted((s for s in by_place if not s.date), key=_age, reverse=True)
     if dated and undated and _place(undated[0]) > _place(dated[0]):
         return [undated[0], *dated, *undated[1:]]
     return dated + undated
