@@ -1,88 +1,26 @@
 """A SQLite file of ours -> rows; it is checked when opened, and changed wholly or not at all."""
 
+import errno
+import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import RLock
 from typing import Any, Self
 from urllib.parse import quote
 
 from assistant.errors import CatalogError, Locked, StoreError
+from assistant.tables import STEPS
 
 _APPLICATION = 0x61737374  # "asst"
-_VERSION = 1
 _BUSY_MS = 10_000
-_SCHEMA = """
-CREATE TABLE pages (
-    page TEXT PRIMARY KEY,
-    path TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    format TEXT NOT NULL
-);
-CREATE TABLE sightings (
-    page TEXT NOT NULL REFERENCES pages ON DELETE CASCADE,
-    position INTEGER NOT NULL,
-    paper_id TEXT NOT NULL,
-    line INTEGER NOT NULL,
-    title TEXT NOT NULL,
-    abstract TEXT NOT NULL,
-    date TEXT,
-    year_inferred INTEGER NOT NULL,
-    author_count INTEGER,
-    authors TEXT NOT NULL,
-    url TEXT,
-    extra TEXT NOT NULL,
-    PRIMARY KEY (page, position)
-);
-CREATE INDEX sightings_of_paper ON sightings (paper_id);
-CREATE TABLE papers (
-    paper_id TEXT PRIMARY KEY,
-    title TEXT NOT NULL,
-    abstract TEXT NOT NULL,
-    date TEXT,
-    first_day TEXT,
-    last_day TEXT,
-    year_inferred INTEGER NOT NULL,
-    author_count INTEGER,
-    authors TEXT NOT NULL,
-    url TEXT,
-    extra TEXT NOT NULL,
-    -- the encoder whose pieces its chunks were counted in; NULL: not chunked since its text changed
-    chunked_for TEXT
-);
-CREATE INDEX papers_by_day ON papers (first_day, last_day);
-CREATE TABLE chunks (
-    chunk_id TEXT PRIMARY KEY,
-    paper_id TEXT NOT NULL REFERENCES papers ON DELETE CASCADE,
-    title TEXT NOT NULL,
-    start INTEGER NOT NULL,
-    "end" INTEGER NOT NULL
-);
-CREATE INDEX chunks_of_paper ON chunks (paper_id);
-CREATE TABLE vectors (
-    encoder TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    vector BLOB NOT NULL,
-    PRIMARY KEY (encoder, sha256)
-) WITHOUT ROWID;
--- the word pieces of a text as the reader understood them; see schema.Reading
-CREATE TABLE readings (
-    reader TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    pieces BLOB NOT NULL,
-    starts BLOB NOT NULL,
-    states BLOB NOT NULL,
-    PRIMARY KEY (reader, sha256)
-) WITHOUT ROWID;
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE runs (
-    number INTEGER PRIMARY KEY,
-    finished TEXT NOT NULL,
-    report TEXT NOT NULL
-);
-"""
+# Full-text tables of an SQLite without their module cannot be read; their rows stand elsewhere.
+_TABLES = (
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
+    " ORDER BY name"
+)
 
 
 class Database:
@@ -160,22 +98,23 @@ class Database:
             raise CatalogError(
                 f"{self.path} is a database of another program: set another `data.folder`"
             )
-        if version > _VERSION:
+        if version > len(STEPS):
             raise CatalogError(
                 f"the catalog {self.path} was made by a newer assistant (format {version},"
-                f" this one reads {_VERSION}): upgrade assistant"
+                f" this one reads {len(STEPS)}): upgrade assistant"
             )
-        if version == 0:
+        if version < len(STEPS):
             self._make()
 
     def _make(self) -> None:
+        """Make the tables, or bring those of an earlier version up to date."""
         with self.transaction():
-            # Another process may have made it while we waited.
-            if self._pragma("user_version") == 0:
-                for statement in _SCHEMA.split(";\n"):
+            # Another process may have made them while we waited.
+            for step in STEPS[self._pragma("user_version") :]:
+                for statement in step:
                     self._connection.execute(statement)
-                self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-                self._connection.execute(f"PRAGMA user_version = {_VERSION}")
+            self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
+            self._connection.execute(f"PRAGMA user_version = {len(STEPS)}")
 
     def _pragma(self, name: str) -> int:
         return int(self.rows(f"PRAGMA {name}")[0][0])
@@ -195,8 +134,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     else:
         # Without its side files, which cannot be made here, SQLite opens it only as immutable.
-        uri = f"file:{quote(str(path))}?mode=ro&immutable=1"
-        connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
+        connection = _connect_to_read(path)
     try:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -219,6 +157,31 @@ def _guard(path: Path) -> Iterator[None]:
         raise _unusable(path, error) from error
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise damaged(path, error) from error
+
+
+def rows_sha256(path: Path, without: Collection[str] = ()) -> str:
+    """The hash of all rows of a database of another program, but for the tables `without`.
+
+    One that cannot be read is an `OSError`, as any file is.
+    """
+    whole = hashlib.sha256()
+    try:
+        with closing(_connect_to_read(path)) as connection:
+            connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+            for (name,) in connection.execute(_TABLES).fetchall():
+                if name not in without:
+                    whole.update(f"{name}\n".encode())
+                    for row in connection.execute(f'SELECT * FROM "{name}"'):
+                        whole.update(repr(row).encode("utf-8", "replace"))
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise OSError(errno.EIO, str(error), str(path)) from error
+    return whole.hexdigest()
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    immutable = "" if _is_writable(path) else "&immutable=1"
+    uri = f"file:{quote(str(path))}?mode=ro{immutable}"
+    return sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
 
 
 def damaged(path: Path, reason: object) -> CatalogError:

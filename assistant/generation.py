@@ -1,31 +1,36 @@
 """The catalog's chunks and papers -> a sealed pair of indexes in a folder of their own.
 
 A generation is built beside the one in use, checked, and put in its place by one pointer in the
-catalog. It never changes afterwards, so that whoever reads it is never disturbed.
+catalog. It never changes afterwards, so that whoever reads it is never disturbed. After a small
+change the new generation shares the old one's files, and keeps only what is new (recent.py).
 """
 
-import hashlib
-import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Self
 
 import numpy as np
 
+from assistant import journal, recent, seal
 from assistant.catalog import Catalog
 from assistant.damage import REBUILD, as_store_error
 from assistant.errors import CatalogError, EncoderMismatch, IndexMissing, StoreError
 from assistant.lexical import Lexical
-from assistant.schema import Chunk, EncoderIdentity
+from assistant.recent import Layers, Recent
+from assistant.schema import Chunk, EncoderIdentity, Paper, Vectors
+from assistant.seal import Seal
 from assistant.store import Store
 
-FORMAT = 1
-_SEAL = "seal.json"
-_SMALL = 0.25
-_BATCH = 2_000
+FORMAT = 2
+# A change of more than this share of the vectors is built anew, one of few chunks never.
+_SMALL = 0.1
+_FEW = 500
+_BATCH = 5_000
+# A store of more chunks than this is written out so many times while it is filled.
+_FEW_WRITES = 40_000
+_WRITES = 8
 _PROBES = 5
 _SAME = 0.99
 
@@ -41,19 +46,11 @@ class Server(NamedTuple):
     api_key: str = ""
 
 
-class _Counts(NamedTuple):
-    chunks: int
-    papers: int
-
-    def __str__(self) -> str:
-        return f"{self.chunks} chunks of {self.papers} papers"
-
-
 @dataclass(frozen=True, slots=True)
 class Index:
     """Both indexes of one generation, open to be searched."""
 
-    store: Store
+    store: Store | Layers
     lexical: Lexical
     generation: str
 
@@ -117,158 +114,222 @@ class Generations:
 
     def renew(self, progress: Progress, *, afresh: bool = False) -> str:
         """Make the generation in use hold what the catalog holds; the same one if it does."""
-        current = self._catalog.meta("generation")
-        contents = self._contents()
-        usable = not afresh and current is not None and self._usable(current)
-        if usable and current and self._catalog.meta("contents") == contents:
-            return current
-        self._sweep(current)
-        name = f"g{int((current or 'g0')[1:]) + 1:04}"
-        base = self._folder / current if usable and current else None
-        self._build(self._folder / name, base, progress)
+        current = None if afresh else self._current()
+        if current and not journal.has_stale(self._catalog.database):
+            if self._usable(current):
+                return current
+            current = None
+        self._sweep()
+        name = f"g{int((self._catalog.meta('generation') or 'g0')[1:]) + 1:04}"
+        self._extend_or_build(name, current, progress)
         with self._catalog.transaction():
+            journal.settle(self._catalog.database)
+            self._catalog.keep_fingerprint()
             self._catalog.set_meta("generation", name)
-            self._catalog.set_meta("contents", contents)
+            self._catalog.set_meta("contents", self._contents())
             self._catalog.set_meta("encoder", str(self._identity))
             self._catalog.set_meta("index_format", str(FORMAT))
         return name
 
+    def _current(self) -> str | None:
+        if self._catalog.meta("encoder") != str(self._identity):
+            return None
+        return self._catalog.meta("generation")
+
     def _contents(self) -> str:
-        digest = hashlib.sha256(str(self._identity).encode())
-        digest.update(self._catalog.keep_fingerprint().encode())
-        for chunk_id in sorted(self._catalog.chunk_ids()):
-            digest.update(chunk_id.encode())
-        return digest.hexdigest()
+        """Stands for the words of all papers, as this encoder reads them."""
+        return f"{self._identity}:{self._catalog.fingerprint()}"
 
     def _usable(self, name: str) -> bool:
-        if self._catalog.meta("encoder") != str(self._identity):
-            return False
         try:
             _open(self._folder / name, self._identity, self._server).close()
         except StoreError:
             return False
-        return True
+        return self._catalog.meta("contents") == self._contents()
 
-    def _sweep(self, current: str | None) -> None:
+    def _sweep(self) -> None:
         """Drop what an interrupted run left, and all generations but the one in use."""
+        needed = self._needed(self._catalog.meta("generation"))
         with as_store_error("index", self._folder, "make the folder writable"):
             self._folder.mkdir(parents=True, exist_ok=True)
             for path in self._folder.iterdir():
-                if path.name != current:
+                if path.name not in needed:
                     shutil.rmtree(path)
 
-    def _build(self, folder: Path, base: Path | None, progress: Progress) -> None:
-        wanted = self._catalog.chunk_ids()
-        if base and self._is_small(base, wanted):
-            with as_store_error("index", folder, "make room on its disk"):
-                shutil.copytree(base, folder)
-                (folder / _SEAL).unlink()
-        with _opened(folder, self._identity, self._server) as index:
-            self._fill(index, wanted, progress)
-            self._verify(index, wanted)
-        _seal(folder, len(wanted), self._catalog.count())
+    def _needed(self, current: str | None) -> set[str]:
+        if current is None:
+            return set()
+        try:
+            return {current, seal.read(self._folder / current).vectors}
+        except StoreError:
+            return {current}
 
-    def _is_small(self, base: Path, wanted: set[str]) -> bool:
-        with _opened(base, self._identity, self._server) as index:
-            return len(index.store.ids() ^ wanted) < _SMALL * len(wanted)
+    def _extend_or_build(self, name: str, current: str | None, progress: Progress) -> None:
+        try:
+            if current and self._extend(name, current):
+                return
+        except StoreError:
+            # Whatever is wrong with the generation in use, the catalog has everything.
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+        self._build(self._folder / name, progress)
 
-    def _fill(self, index: Index, wanted: set[str], progress: Progress) -> None:
-        have = index.store.ids()
-        papers, had = self._catalog.paper_ids(), index.lexical.ids()
-        gone, new = sorted(have - wanted), sorted(wanted - have)
-        index.store.remove(gone)
-        progress("store", 0, len(new))
-        for done, ids in _batches(new):
-            self._add(index.store, self._catalog.chunks(ids))
-            progress("store", done, len(new))
-        changed = {chunk_id.rpartition("-")[0] for chunk_id in (*gone, *new)} | (papers - had)
-        index.lexical.remove(sorted(had - papers))
-        for _, ids in _batches(sorted(changed & papers)):
-            index.lexical.add(self._catalog.papers(ids))
+    # A small change
 
-    def _add(self, store: Store, chunks: Sequence[Chunk]) -> None:
+    def _extend(self, name: str, current: str) -> bool:
+        """Make a generation of the one in use and what changed since; False where that is much."""
+        old, folder = self._folder / current, self._folder / name
+        known = seal.read(old)
+        if not known.vectors:
+            return False
+        now = self._recent(known, Recent.load(old))
+        if len(now) > max(_FEW, _SMALL * known.chunks):
+            return False
+        lexical = Lexical.open(old / "lexical").clone(folder / "lexical")
+        stale = journal.stale_papers(self._catalog.database)
+        papers = self._catalog.papers(stale)
+        there = {paper.paper_id for paper in papers}
+        lexical.change(set(stale) - there, papers)
+        if lexical.count() != self._catalog.count() or lexical.having(stale) != there:
+            raise _lacking(folder)
+        now.save(folder)
+        self._seal(folder, known.vectors, known.files)
+        return True
+
+    def _recent(self, known: Seal, before: Recent) -> Recent:
+        ids = journal.stale_chunks(self._catalog.database)
+        chunks = self._catalog.chunks(ids)
         texts = [chunk.embedded_text for chunk in chunks]
-        vectors = self._catalog.vectors(self._identity, texts)
-        store.add(chunks, np.stack([vectors[text] for text in texts]))
+        vectors = recent.came(chunks, self._catalog.vectors(self._identity, texts))
+        with Store.open(self._folder / known.vectors / "chroma", self._identity) as store:
+            if Layers(store, before).count() != known.chunks:
+                raise seal.damaged(self._folder / known.vectors, "chunks are missing")
+            sealed = store.having(ids)
+        return before.changed(vectors, set(ids) - vectors.keys(), sealed)
 
-    def _verify(self, index: Index, wanted: set[str]) -> None:
-        """Count, compare the ids, and look up a sample."""
-        sound = index.store.ids() == wanted and index.lexical.ids() == self._catalog.paper_ids()
-        sample = self._catalog.chunks(sorted(wanted)[:: max(1, len(wanted) // _PROBES)])
-        vectors = self._catalog.vectors(self._identity, [c.embedded_text for c in sample])
-        for chunk in sample if sound else ():
+    # Everything
+
+    def _build(self, folder: Path, progress: Progress) -> None:
+        if self._server:
+            self._fill_server(self._server, progress)
+        else:
+            self._fill(folder, progress)
+        lexical = Lexical.open(folder / "lexical")
+        lexical.change((), self._papers())
+        if lexical.count() != self._catalog.count():
+            raise _lacking(folder)
+        self._seal(folder, "" if self._server else folder.name, {})
+
+    def _fill(self, folder: Path, progress: Progress) -> None:
+        """Put all vectors into a store; the few that it would not write out yet are recent."""
+        total = self._catalog.count_chunks()
+        # Chroma writes its graph out whole: after each batch, that would cost the square of it.
+        group = total // _WRITES if total > _FEW_WRITES else 1
+        sealed, done = total - total % group, 0
+        last = Recent()
+        progress("store", 0, total)
+        with Store.open(folder / "chroma", self._identity, group) as store:
+            for batch in self._chunks(_sizes(sealed, total, max(group, _BATCH))):
+                vectors = self._vectors(batch)
+                if done < sealed:
+                    store.add(batch, np.stack([vectors[c.embedded_text] for c in batch]))
+                else:
+                    last = last.changed(recent.came(batch, vectors), ())
+                progress("store", done := done + len(batch), total)
+            self._verify(folder, store, sealed)
+        last.save(folder)
+
+    def _chunks(self, sizes: Iterable[int]) -> Iterator[list[Chunk]]:
+        """The chunks in the order of their ids, so many at once."""
+        after = ""
+        for size in sizes:
+            ids = self._catalog.chunk_ids_after(after, size)
+            yield self._catalog.chunks(ids)
+            after = ids[-1]
+
+    def _papers(self) -> Iterator[Paper]:
+        after = ""
+        while ids := self._catalog.paper_ids_after(after, _BATCH):
+            yield from self._catalog.papers(ids)
+            after = ids[-1]
+
+    def _vectors(self, chunks: Sequence[Chunk]) -> dict[str, Vectors]:
+        return self._catalog.vectors(self._identity, [c.embedded_text for c in chunks])
+
+    def _verify(self, folder: Path, store: Store, expected: int) -> None:
+        """Count, and look up a sample."""
+        sound = store.count() == expected
+        sample = self._catalog.chunks(self._catalog.chunk_ids_after("", _PROBES)) if sound else []
+        vectors = self._vectors(sample)
+        for chunk in sample:
             # Another chunk may have the same words, so the score tells, and not the id.
-            hits = index.store.nearest(vectors[chunk.embedded_text], 1)
+            hits = store.nearest(vectors[chunk.embedded_text], 1)
             sound = sound and bool(hits) and hits[0].score > _SAME
         if not sound:
-            raise StoreError(
-                f"the new index {index.generation} does not hold its papers: {REBUILD}"
-            )
+            raise _lacking(folder)
+
+    def _fill_server(self, server: Server, progress: Progress) -> None:
+        wanted = self._catalog.chunk_ids()
+        with _connected(server, self._identity) as store:
+            have = store.ids()
+            store.remove(sorted(have - wanted))
+            new, done = sorted(wanted - have), 0
+            progress("store", 0, len(new))
+            for start in range(0, len(new), _BATCH):
+                batch = self._catalog.chunks(new[start : start + _BATCH])
+                vectors = self._vectors(batch)
+                store.add(batch, np.stack([vectors[c.embedded_text] for c in batch]))
+                progress("store", done := done + len(batch), len(new))
+
+    def _seal(self, folder: Path, vectors: str, known: Mapping[str, str]) -> None:
+        """Write down what the generation holds, once all of it is on the disk."""
+        seal.to_disk(folder)
+        shared = {name: sha for name, sha in known.items() if name.startswith(f"{vectors}/chroma/")}
+        seal.write(
+            folder,
+            Seal(
+                self._catalog.count_chunks(),
+                self._catalog.count(),
+                vectors,
+                self._contents(),
+                shared | seal.hashes(folder, known),
+            ),
+        )
+
+
+def _sizes(sealed: int, total: int, group: int) -> Iterator[int]:
+    """Batches of the chunks, such that one ends where each group of them does."""
+    for start in range(0, sealed, group):
+        until = min(sealed, start + group)
+        for at in range(start, until, _BATCH):
+            yield min(_BATCH, until - at)
+    if sealed < total:
+        yield total - sealed
 
 
 def _open(folder: Path, identity: EncoderIdentity, server: Server | None) -> Index:
-    sealed = _read_seal(folder)
-    index = _opened(folder, identity, server)
+    known = seal.read(folder)
+    if bool(server) is bool(known.vectors):
+        raise seal.damaged(folder, "`store.url` was changed")
+    seal.check(folder, known)
+    lexical = Lexical.open(folder / "lexical")
+    if server:
+        return Index(_connected(server, identity), lexical, folder.name)
+    sealed = Store.open(folder.parent / known.vectors / "chroma", identity)
+    index = Index(Layers(sealed, Recent.load(folder)), lexical, folder.name)
     try:
-        # On a server others may be adding to the same collection.
-        chunks = sealed.chunks if server else index.store.count()
-        if (holds := _Counts(chunks, index.lexical.count())) != sealed:
-            raise _damaged(folder, f"it holds {holds}, not {sealed}")
+        if (index.store.count(), lexical.count()) != (known.chunks, known.papers):
+            raise seal.damaged(folder, "it does not hold all of its papers")
     except BaseException:
         index.close()
         raise
     return index
 
 
-def _opened(folder: Path, identity: EncoderIdentity, server: Server | None) -> Index:
-    lexical = Lexical.open(folder / "lexical")
-    if server is None:
-        return Index(Store.open(folder / "chroma", identity), lexical, folder.name)
+def _connected(server: Server, identity: EncoderIdentity) -> Store:
     # A collection for each encoder, so that a change of encoder disturbs no other machine.
     name = f"{server.collection}-{identity.sha256[:8]}-{identity.dimension}"
-    return Index(Store.connect(server.url, name, identity, server.api_key), lexical, folder.name)
+    return Store.connect(server.url, name, identity, server.api_key)
 
 
-def _seal(folder: Path, chunks: int, papers: int) -> None:
-    with as_store_error("index", folder, "make room on its disk"):
-        files = {name: _sha256(folder / name) for name in _files(folder)}
-        seal = {"chunks": chunks, "papers": papers, "files": files}
-        (folder / _SEAL).write_text(json.dumps(seal), encoding="utf-8")
-
-
-def _read_seal(folder: Path) -> _Counts:
-    """The numbers of chunks and papers, once every file is found as it was written."""
-    try:
-        seal = json.loads((folder / _SEAL).read_text(encoding="utf-8"))
-        counts = _Counts(int(seal["chunks"]), int(seal["papers"]))
-        files = {name: _sha256(folder / name) for name in seal["files"]}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _damaged(folder, "a file is missing") from error
-    if files != seal["files"]:
-        raise _damaged(folder, "a file is not as it was written")
-    return counts
-
-
-def _files(folder: Path) -> Iterator[str]:
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        # Chroma touches its database at every start; locks come and go.
-        if path.is_file() and "sqlite3" not in path.name and path.suffix != ".lock":
-            yield name
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _damaged(folder: Path, why: str) -> StoreError:
-    return StoreError(f"the index {folder} is damaged ({why}): {REBUILD}")
-
-
-def _batches(items: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    rest: Iterable[str] = iter(items)
-    done = 0
-    while batch := list(islice(rest, _BATCH)):
-        done += len(batch)
-        yield done, batch
+def _lacking(folder: Path) -> StoreError:
+    return StoreError(f"the new index {folder.name} does not hold its papers: {REBUILD}")

@@ -12,9 +12,10 @@ from time import monotonic
 
 from filelock import FileLock, Timeout
 
+from assistant import journal
 from assistant.catalog import Catalog, Listing, Page
-from assistant.chunking import chunk
 from assistant.corpus import Note, PageReport, ParsedCorpus, merge, paper_id, read_paths
+from assistant.encoding import Encoding
 from assistant.errors import Locked, StoreError
 from assistant.generation import (
     Generations,
@@ -25,12 +26,9 @@ from assistant.generation import (
     refuse_mismatch,
 )
 from assistant.readings import Readings
-from assistant.schema import Encoder, EncoderIdentity, Paper, ReadingEncoder
+from assistant.schema import Encoder, Paper
 
 __all__ = ["Index", "IndexReport", "Indexer", "Progress", "Server", "open_index"]
-
-_PAPERS_AT_ONCE = 500
-_TEXTS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +147,16 @@ class Indexer:
     def _finish(
         self, report: IndexReport, started: float, progress: Progress, *, afresh: bool
     ) -> IndexReport:
-        self._chunk(progress)
-        encoded = self._encode(progress)
+        papers = self._touched(afresh=afresh)
+        progress("encode", 0, len(papers))
+        encoding = Encoding(self._catalog, self._encoder, self._readings)
+        encoded = encoding.of(papers, lambda done: progress("encode", done, len(papers)))
         generations = Generations(self._catalog, self._folder, self._encoder.identity, self._server)
         generation = generations.renew(progress, afresh=afresh)
         report = replace(
             report,
             papers=self._catalog.count(),
-            chunks=len(self._catalog.chunk_ids()),
+            chunks=self._catalog.count_chunks(),
             encoded=encoded,
             generation=generation,
             seconds=round(monotonic() - started, 3),
@@ -164,43 +164,11 @@ class Indexer:
         self._catalog.add_run(_record(report))
         return report
 
-    def _chunk(self, progress: Progress) -> None:
-        identity = self._encoder.identity
-        todo = self._catalog.unchunked(identity)
-        for start in range(0, len(todo), _PAPERS_AT_ONCE):
-            progress("chunk", start, len(todo))
-            ids = todo[start : start + _PAPERS_AT_ONCE]
-            chunks = chunk(self._catalog.papers(ids), self._encoder)
-            self._catalog.set_chunks(identity, ids, chunks)
-        progress("chunk", len(todo), len(todo))
-
-    def _encode(self, progress: Progress) -> int:
-        """Encode what has no vector yet; each batch is kept, so that a next run goes on there."""
-        identity = self._encoder.identity
-        texts = dict.fromkeys(chunk.embedded_text for chunk in self._catalog.chunks())
-        known = self._catalog.known_texts(identity, texts)
-        if self._readings:
-            known &= self._readings.known(known)
-        # The longest first: then the time that is left is not underestimated.
-        todo = sorted(texts.keys() - known, key=lambda text: (-len(text), text))
-        for start in range(0, len(todo), _TEXTS_AT_ONCE):
-            progress("encode", start, len(todo))
-            batch = todo[start : start + _TEXTS_AT_ONCE]
-            self._keep(identity, batch)
-        progress("encode", len(todo), len(todo))
-        return len(todo)
-
-    def _keep(self, identity: EncoderIdentity, texts: Sequence[str]) -> None:
-        """Keep vectors and readings of `texts`; the shipped encoder makes both in one go."""
-        if isinstance(self._encoder, ReadingEncoder):
-            vectors, readings = self._encoder.encode_and_read(texts)
-        else:
-            vectors = self._encoder.encode(texts)
-            readings = self._readings.reader.read(texts) if self._readings else []
-        with self._catalog.transaction():
-            self._catalog.add_vectors(identity, texts, vectors)
-            if self._readings:
-                self._readings.add(texts, readings)
+    def _touched(self, *, afresh: bool) -> list[str]:
+        """The papers that may lack chunks or vectors."""
+        if afresh or self._catalog.meta("encoder") != str(self._encoder.identity):
+            return sorted(self._catalog.paper_ids())
+        return journal.stale_papers(self._catalog.database)
 
 
 @contextmanager

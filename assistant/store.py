@@ -12,16 +12,16 @@ import numpy as np
 
 from assistant.damage import REBUILD, as_store_error
 from assistant.errors import ConfigError, EncoderMismatch, StoreError
-from assistant.schema import Chunk, EncoderIdentity, ScoredChunk, Vectors
+from assistant.schema import Chunk, EncoderIdentity, ScoredChunk, Vectors, paper_of
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
     from chromadb.api.models.Collection import Collection
 
 _NAME = "chunks"
-# Each call is written out whole. That is quicker to add and to open than Chroma's default, and
+# Written out whole, and not only logged: that is quicker to open than Chroma's default, and
 # reading then changes no file of the graph, so that a damaged one can be told by its hash.
-_HNSW: Any = {"space": "cosine", "ef_search": 200, "batch_size": 1, "sync_threshold": 1}
+_HNSW: Any = {"space": "cosine", "ef_search": 200, "batch_size": 1}
 # From this share of all chunks on it is quicker to find more and drop what may not be found.
 _WIDE = 0.25
 # The server written in Rust (`chroma run`, the cloud) says this, whatever its release. All else is
@@ -44,15 +44,18 @@ class Store:
         self._cure = REBUILD if self._local else "check that the Chroma server is running"
 
     @classmethod
-    def open(cls, folder: Path, identity: EncoderIdentity) -> Self:
-        """The store in `folder`, made there if it is new."""
+    def open(cls, folder: Path, identity: EncoderIdentity, at_once: int = 1) -> Self:
+        """The store in `folder`, made there if it is new.
+
+        A new one is written out whole each time that `at_once` more chunks are in it.
+        """
         with as_store_error("vector index", folder):
             import chromadb
 
             folder.mkdir(parents=True, exist_ok=True)
             with _OPENING:
                 client: Any = chromadb.PersistentClient(folder, settings=_settings())
-            return cls._of(client, _NAME, identity, str(folder))
+            return cls._of(client, _NAME, identity, str(folder), at_once)
 
     @classmethod
     def connect(
@@ -64,7 +67,14 @@ class Store:
             return cls._of(client, collection, identity, url)
 
     @classmethod
-    def _of(cls, client: "Client", name: str, identity: EncoderIdentity, place: str) -> Self:
+    def _of(
+        cls,
+        client: "Client",
+        name: str,
+        identity: EncoderIdentity,
+        place: str,
+        at_once: int = 1,
+    ) -> Self:
         try:
             collection = client.get_or_create_collection(
                 name,
@@ -74,7 +84,7 @@ class Store:
                     "dimension": identity.dimension,
                     "sha256": identity.sha256,
                 },
-                configuration={"hnsw": _HNSW},
+                configuration=_configuration(at_once),
             )
             _refuse_another(collection.metadata or {}, identity)
         except BaseException:
@@ -99,8 +109,7 @@ class Store:
                 self._collection.upsert(
                     ids=[chunk.chunk_id for chunk in chunks[part]],
                     embeddings=vectors[part],
-                    metadatas=[self._metadata(chunk) for chunk in chunks[part]],
-                    documents=None if self._local else [chunk.text for chunk in chunks[part]],
+                    **self._beside(chunks[part]),
                 )
         self._forget()
 
@@ -115,6 +124,15 @@ class Store:
         """The ids of all chunks in it."""
         with self._guard():
             return set(self._collection.get(include=[])["ids"])
+
+    def having(self, chunk_ids: Sequence[str]) -> set[str]:
+        """Those of `chunk_ids` that are in it."""
+        with self._guard():
+            return {
+                id_
+                for part in self._batches(len(chunk_ids))
+                for id_ in self._collection.get(ids=list(chunk_ids[part]), include=[])["ids"]
+            }
 
     def count(self) -> int:
         """How many chunks are in it."""
@@ -153,39 +171,34 @@ class Store:
             found = self._collection.query(
                 query_embeddings=np.asarray(vector, np.float32).reshape(1, -1),
                 n_results=n,
-                include=["distances", "metadatas"],
+                include=["distances"],
                 **among,
             )
-            # A damaged database gives rows without their metadata: that is its error too.
-            distances, metadatas = found["distances"] or [[]], found["metadatas"] or [[]]
+            distances = found["distances"] or [[]]
             return [
-                ScoredChunk(chunk_id, str(metadata["paper_id"]), 1.0 - distance)
-                for chunk_id, distance, metadata in zip(
-                    found["ids"][0], distances[0], metadatas[0], strict=True
-                )
+                ScoredChunk(chunk_id, paper_of(chunk_id), 1.0 - distance)
+                for chunk_id, distance in zip(found["ids"][0], distances[0], strict=True)
             ]
 
     @cached_property
     def _chunks_of_papers(self) -> Mapping[str, list[str]]:
         papers: dict[str, list[str]] = {}
-        with self._guard():
-            found = self._collection.get(include=["metadatas"])
-        for chunk_id, metadata in zip(found["ids"], found["metadatas"] or [], strict=True):
-            papers.setdefault(str(metadata["paper_id"]), []).append(chunk_id)
+        for chunk_id in sorted(self.ids()):
+            papers.setdefault(paper_of(chunk_id), []).append(chunk_id)
         return papers
 
     def _forget(self) -> None:
         self.__dict__.pop("_chunks_of_papers", None)
 
-    def _metadata(self, chunk: Chunk) -> dict[str, str | int]:
+    def _beside(self, chunks: Sequence[Chunk]) -> dict[str, Any]:
+        """What travels with the vectors: to a server all there is, as it is alone with them."""
         if self._local:
-            return {"paper_id": chunk.paper_id}
-        return {
-            "paper_id": chunk.paper_id,
-            "title": chunk.title,
-            "start": chunk.start,
-            "end": chunk.end,
-        }
+            return {}
+        metadatas = [
+            {"paper_id": one.paper_id, "title": one.title, "start": one.start, "end": one.end}
+            for one in chunks
+        ]
+        return {"metadatas": metadatas, "documents": [chunk.text for chunk in chunks]}
 
     def _batches(self, total: int) -> Iterator[slice]:
         most = self._client.get_max_batch_size()
@@ -193,6 +206,10 @@ class Store:
 
     def _guard(self) -> Any:
         return as_store_error("vector index", self._place, self._cure)
+
+
+def _configuration(at_once: int) -> Any:
+    return {"hnsw": {**_HNSW, "sync_threshold": at_once}}
 
 
 def _settings() -> Any:

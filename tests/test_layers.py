@@ -1,17 +1,18 @@
 """The house: imports point down, each heavy library has its door, and no module grows too long.
 
-11 cli
-10 api
-9  ui
-8  build  interop
-7  rag  indexer
-6  refusal  selection  condense  answering  grounding
-5  retriever  quoting  verify  opening
-4  readings  generation  contents
-3  corpus catalog chunking encoder store lexical llm prompts citations late question
-2  rows, under the catalog; export feedback restored titles
+12 cli
+11 api
+10 ui
+9  build  interop
+8  rag  indexer
+7  refusal  selection  condense  answering  grounding
+6  retriever  quoting  verify  opening  encoding
+5  readings  generation  contents
+4  recent, over the store
+3  corpus catalog chunking encoder store lexical llm prompts citations late question seal
+2  rows journal, under the catalog; export feedback restored titles
 1  config records tokens clean sentences words logistic period lookup damage database marks
-0  schema errors
+0  schema errors tables
 """
 
 import ast
@@ -30,13 +31,15 @@ LAYERS = {
     name: layer
     for layer, names in enumerate(
         (
-            "schema errors",
+            "schema errors tables",
             "config records tokens clean sentences words logistic period lookup damage database"
             " marks",
-            "export feedback restored rows titles",
-            "corpus catalog chunking encoder store lexical llm prompts citations late question",
+            "export feedback restored rows journal titles",
+            "corpus catalog chunking encoder store lexical llm prompts citations late question"
+            " seal",
+            "recent",
             "readings generation contents",
-            "retriever quoting verify opening",
+            "retriever quoting verify opening encoding",
             "refusal selection condense answering grounding",
             "rag indexer",
             "build interop",

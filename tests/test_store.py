@@ -146,7 +146,7 @@ def test_texts_stay_in_the_catalog_but_travel_to_a_server(tmp_path: Path, server
     with Store.open(tmp_path, ME) as local:
         local.add(chunks(1), vectors(2))
         assert local._collection.get("p000-1")["documents"] == [None]
-        assert local._collection.get("p000-1")["metadatas"] == [{"paper_id": "p000"}]
+        assert local._collection.get("p000-1")["metadatas"] == [None]
     with Store.connect(server, "texts", ME) as remote:
         remote.add(chunks(1), vectors(2))
         kept = remote._collection.get("p000-1")

@@ -1,0 +1,107 @@
+"""Papers of the catalog -> their chunks, vectors and readings, kept as they come."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from assistant.catalog import Catalog
+from assistant.chunking import chunk
+from assistant.readings import Readings
+from assistant.schema import Encoder, Reading, ReadingEncoder, Vectors
+
+Told = Callable[[int], None]
+"""Told how many papers are done."""
+
+_PAPERS_AT_ONCE = 256
+_TEXTS_AT_ONCE = 64
+# So many batches wait for the encoder while the next ones are chunked.
+_AHEAD = 4
+
+
+class _Made(NamedTuple):
+    texts: list[str]
+    vectors: Vectors
+    readings: list[Reading]
+
+
+class _Batch(NamedTuple):
+    """Texts to encode, and how many papers are done with them."""
+
+    texts: list[str]
+    done: int
+
+
+class Encoding:
+    """Keeps what the encoder makes of a catalog's papers; nothing is made twice."""
+
+    def __init__(self, catalog: Catalog, encoder: Encoder, readings: Readings | None) -> None:
+        self._catalog = catalog
+        self._encoder = encoder
+        self._readings = readings
+
+    def of(self, papers: Sequence[str], told: Told) -> int:
+        """Chunk and encode these papers where they lack it; how many texts were encoded.
+
+        Each batch is kept as soon as it is made: a run that was interrupted goes on there.
+        """
+        encoded, under_way = 0, deque[tuple[int, Future[_Made]]]()
+        with _one_thread() as thread:
+            for batch in self._lacking(papers):
+                under_way.append((batch.done, thread.submit(self._made, batch.texts)))
+                while len(under_way) > _AHEAD:
+                    encoded += self._kept(*under_way.popleft(), told)
+            while under_way:
+                encoded += self._kept(*under_way.popleft(), told)
+        told(len(papers))
+        return encoded
+
+    def _lacking(self, papers: Sequence[str]) -> Iterator[_Batch]:
+        """What is to be encoded, the papers chunked on the way."""
+        for start in range(0, len(papers), _PAPERS_AT_ONCE):
+            ids = papers[start : start + _PAPERS_AT_ONCE]
+            self._chunk(ids)
+            texts = list(self._unknown(ids))
+            for at in range(0, len(texts), _TEXTS_AT_ONCE):
+                done = start + len(ids) * at // len(texts)
+                yield _Batch(texts[at : at + _TEXTS_AT_ONCE], done)
+
+    def _chunk(self, papers: Sequence[str]) -> None:
+        identity = self._encoder.identity
+        if todo := self._catalog.unchunked(identity, papers):
+            chunks = chunk(self._catalog.papers(todo), self._encoder)
+            self._catalog.set_chunks(identity, todo, chunks)
+
+    def _unknown(self, papers: Sequence[str]) -> dict[str, None]:
+        texts = dict.fromkeys(one.embedded_text for one in self._catalog.chunks_of(papers))
+        known = self._catalog.known_texts(self._encoder.identity, texts)
+        if self._readings:
+            known &= self._readings.known(known)
+        return {text: None for text in texts if text not in known}
+
+    def _made(self, texts: list[str]) -> _Made:
+        """Vectors and readings of `texts`; the shipped encoder makes both in one go."""
+        if isinstance(self._encoder, ReadingEncoder):
+            return _Made(texts, *self._encoder.encode_and_read(texts))
+        readings = self._readings.reader.read(texts) if self._readings else []
+        return _Made(texts, self._encoder.encode(texts), readings)
+
+    def _kept(self, done: int, made: "Future[_Made]", told: Told) -> int:
+        texts, vectors, readings = made.result()
+        with self._catalog.transaction():
+            self._catalog.add_vectors(self._encoder.identity, texts, vectors)
+            if self._readings:
+                self._readings.add(texts, readings)
+        told(done)
+        return len(texts)
+
+
+@contextmanager
+def _one_thread() -> Iterator[ThreadPoolExecutor]:
+    """A thread beside this one; what it has not begun when this one is interrupted is dropped."""
+    pool = ThreadPoolExecutor(1, "encoding")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
