@@ -125,6 +125,11 @@ class Catalog:
             found.setdefault(paper_id, []).append(sighting)
         return found
 
+    def count_listings(self, pages: Iterable[str]) -> int:
+        """How many listings there are on these pages."""
+        sql = f"SELECT count(*) FROM sightings WHERE page {_IN}"
+        return int(self._rows(sql, json.dumps(list(pages)))[0][0])
+
     # Papers
 
     def set_papers(self, papers: Iterable[Paper]) -> None:

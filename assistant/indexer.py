@@ -1,5 +1,6 @@
 """Pages -> the catalog, and from it the index; what is known already costs nothing again."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -88,11 +89,23 @@ class Indexer:
         if not rebuild:
             refuse_mismatch(self._catalog, self._encoder.identity)
         progress("read", 0, 1)
-        parsed = read_paths(list(paths))
+        report = None if prune or rebuild else self._unchanged(paths)
+        parsed = None if report else read_paths(list(paths))
         progress("read", 1, 1)
         with writing(self._folder):
-            report = self._take_in(parsed, prune=prune)
-            return self._finish(report, started, progress, afresh=rebuild)
+            if parsed:
+                report = self._take_in(parsed, prune=prune)
+            return self._finish(report or IndexReport(), started, progress, afresh=rebuild)
+
+    def _unchanged(self, paths: Sequence[Path | str]) -> IndexReport | None:
+        """The report where every file is known as it is: then none needs to be read again."""
+        known = {page.path: page for page in self._catalog.page_files().values()}
+        files = {path.resolve() for given in paths for path in _files(Path(given))}
+        if not files or any(not _is_known(path, known) for path in files):
+            return None
+        names = [known[str(path)].page for path in files]
+        listings = self._catalog.count_listings(names)
+        return IndexReport(pages=len(files), pages_unchanged=len(files), listings=listings)
 
     def rebuild(self, progress: Progress = _quiet) -> IndexReport:
         """Make the index anew out of the catalog alone."""
@@ -200,6 +213,26 @@ def _who(owner: Path) -> str:
         return f" (process {told['pid']}, since {told['since']})"
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """The files that a path may stand for."""
+    if not path.is_dir():
+        yield path
+        return
+    for file in path.rglob("*"):
+        if file.is_file() and not any(p.startswith(".") for p in file.relative_to(path).parts):
+            yield file
+
+
+def _is_known(path: Path, known: Mapping[str, Page]) -> bool:
+    page = known.get(str(path))
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return page is not None and page.sha256 == sha256
+    except OSError:
+        return False
 
 
 def _named_apart(parsed: ParsedCorpus, known: Mapping[str, Page]) -> ParsedCorpus:

@@ -81,9 +81,7 @@ class Retriever:
         """The same, with what was read of them."""
         allowed = self._catalog.paper_ids(filters) if filters else None
         vector, asked = self._understood(question)
-        found = self._candidates_of(question, vector, allowed)
-        at_most = max(READ_TOGETHER, top_k)
-        hits = sorted(found, key=lambda hit: (-hit.score, hit.paper.paper_id))[:at_most]
+        hits = self._candidates_of(question, vector, allowed, max(READ_TOGETHER, top_k))
         read = self._readings.of([hit.paper for hit in hits])
         cover = {id_: coverage(asked, states_of(sentences)) for id_, sentences in read.items()}
         late = _standardised(cover)
@@ -139,9 +137,9 @@ class Retriever:
         return vectors[0], query_of(reading, reader.weights(reading.pieces))
 
     def _candidates_of(
-        self, question: str, vector: Vectors, allowed: set[str] | None
+        self, question: str, vector: Vectors, allowed: set[str] | None, at_most: int
     ) -> list[ScoredPaper]:
-        """What either engine finds, with the fused score."""
+        """The best of what either engine finds, with the fused score."""
         if allowed is not None and not allowed:
             return []
         dense = self._dense(vector, allowed)
@@ -150,7 +148,7 @@ class Retriever:
         fused = _fused(dense, lexical, self._dense_weight)
         by_meaning, by_words = _reasons(dense), _reasons(lexical)
         # Only the papers that will be read are fetched.
-        best = sorted(fused, key=lambda id_: (-fused[id_], id_))[: max(READ_TOGETHER, 100)]
+        best = sorted(fused, key=lambda id_: (-fused[id_], id_))[:at_most]
         return [
             ScoredPaper(
                 paper,

@@ -73,6 +73,7 @@ HELP = {
     "compare": "hold two runs against each other, question by question",
     "report": "make the page of a run",
     "judge": "print the judge's card",
+    "size": "measure what indexing and finding cost against the number of papers",
     "fit": "fit quoting.json and refusal.json, print what they reach",
 }
 
@@ -142,6 +143,7 @@ VERBS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "compare": _added_by("evals.compare"),
     "report": _added_by("evals.page"),
     "judge": _added_by("evals.card"),
+    "size": _added_by("evals.size"),
     "fit": _add_fit,
 }
 
