@@ -1,16 +1,17 @@
 """Settings -> working parts: the only module that knows them all."""
 
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock, RLock
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from assistant import config, quoting, refusal
 from assistant.catalog import Catalog
 from assistant.config import EMBEDDED, Settings
 from assistant.encoder import MODELS, MiniLM, OpenAIEncoder
-from assistant.errors import UsageError
+from assistant.errors import CatalogError, IndexMissing, Locked, StoreError, UsageError
 from assistant.generation import Index, Server
 from assistant.generation import open_index as open_generation
 from assistant.indexer import Indexer, IndexReport, Progress
@@ -29,6 +30,14 @@ _HASH = 16
 _NO_FILTERS = Filters()
 
 
+class _Open(NamedTuple):
+    """The index that is open, what lets go of it, and the pipeline over it."""
+
+    opened: Index
+    let_go: Callable[[], object]
+    parts: Pipeline
+
+
 class Assistant:
     """Answers questions over a corpus; open one with `Assistant.open()`."""
 
@@ -40,7 +49,7 @@ class Assistant:
         self._llm_given = llm
         self._lock = RLock()
         self._indexing = Lock()
-        self._pipeline: tuple[str, Index, Pipeline] | None = None
+        self._pipeline: _Open | None = None
         self._others: dict[str, LLM] = {}
 
     @classmethod
@@ -52,7 +61,7 @@ class Assistant:
         """Let go of catalog, index and model."""
         with self._lock:
             if self._pipeline:
-                self._pipeline[1].close()
+                self._pipeline.let_go()
                 self._pipeline = None
             if "catalog" in self.__dict__:
                 self.catalog.close()
@@ -140,31 +149,53 @@ class Assistant:
         """The pipeline over the generation in use; a new one as soon as the pointer moves."""
         with self._lock:
             generation = self.catalog.meta("generation")
-            if self._pipeline is None or self._pipeline[0] != generation:
-                index = open_generation(
-                    self.catalog, self.settings.data.folder, self._encoder.identity, self._server
-                )
-                self._pipeline = (index.generation, index, self._built(index))
-            return self._pipeline[2]
+            if self._pipeline is None or self._pipeline.opened.generation != generation:
+                index = self._opened(self._pipeline.opened if self._pipeline else None)
+                retriever = self._retriever(index)
+                # Who asked the one before may still be reading it.
+                let_go = weakref.finalize(retriever, index.close)
+                self._pipeline = _Open(index, let_go, self._built(retriever))
+            return self._pipeline.parts
 
-    def _built(self, index: Index) -> Pipeline:
-        settings = self.settings
-        readings = Readings(self.catalog, self._minilm)
-        retriever = Retriever(
+    def _opened(self, before: Index | None = None) -> Index:
+        """The index; one that is damaged is made again out of the catalog first."""
+        place = (self.catalog, self.settings.data.folder, self._encoder.identity, self._server)
+        try:
+            return open_generation(*place, before)
+        except (CatalogError, IndexMissing, Locked):
+            raise
+        except StoreError:
+            if self._server:
+                raise
+            with self._indexing:
+                self._indexer().rebuild(_quiet)
+        return open_generation(*place)
+
+    def _retriever(self, index: Index) -> Retriever:
+        readings, chosen = Readings(self.catalog, self._minilm), self.settings.retrieval
+        return Retriever(
             self.catalog,
             index,
             self._encoder,
             readings,
-            candidates=settings.retrieval.candidates,
-            dense_weight=settings.retrieval.dense_weight,
+            candidates=chosen.candidates,
+            dense_weight=chosen.dense_weight,
         )
+
+    def _built(self, retriever: Retriever) -> Pipeline:
         models = Models(
             Logistic.load(MODELS / "quoting.json", quoting.FEATURES),
             Logistic.load(MODELS / "refusal.json", refusal.FEATURES),
             self._judge,
         )
         return Pipeline(
-            retriever, readings, models, self._limits(), self.prompts, self._receipt(), self._llm
+            retriever,
+            retriever.readings,
+            models,
+            self._limits(),
+            self.prompts,
+            self._receipt(),
+            self._llm,
         )
 
     def _limits(self) -> Limits:

@@ -81,6 +81,8 @@ class Catalog:
     def check(self) -> None:
         """Read the whole file; damage is a `CatalogError`."""
         self._database.check()
+        if changed := journal.changed_unasked(self._database):
+            raise damaged(self.path, f"the words of papers {changed}… changed by themselves")
 
     # Pages and sightings
 

@@ -198,6 +198,8 @@ def _unusable(path: Path, error: sqlite3.OperationalError) -> StoreError:
         return Locked(f"another process is writing to {path}: try again when it is done")
     if "full" in reason:
         return StoreError(f"the disk of {path.parent} is full, nothing is lost: make room on it")
+    if "disk I/O error" in reason:
+        return StoreError(f"the disk of {path} fails ({reason}): check it, then try again")
     if "readonly" in reason or "unable to open" in reason:
         return StoreError(f"the folder {path.parent} cannot be written: set another `data.folder`")
     return damaged(path, reason)

@@ -2,9 +2,12 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event
 from typing import NamedTuple
+
+import numpy as np
 
 from assistant.catalog import Catalog
 from assistant.chunking import chunk
@@ -16,6 +19,7 @@ Told = Callable[[int], None]
 
 _PAPERS_AT_ONCE = 256
 _TEXTS_AT_ONCE = 64
+_TEXTS_A_CALL = 16
 # So many batches wait for the encoder while the next ones are chunked.
 _AHEAD = 4
 
@@ -40,6 +44,7 @@ class Encoding:
         self._catalog = catalog
         self._encoder = encoder
         self._readings = readings
+        self._stopped = Event()
 
     def of(self, papers: Sequence[str], told: Told) -> int:
         """Chunk and encode these papers where they lack it; how many texts were encoded.
@@ -47,7 +52,7 @@ class Encoding:
         Each batch is kept as soon as it is made: a run that was interrupted goes on there.
         """
         encoded, under_way = 0, deque[tuple[int, Future[_Made]]]()
-        with _one_thread() as thread:
+        with self._one_thread() as thread:
             for batch in self._lacking(papers):
                 under_way.append((batch.done, thread.submit(self._made, batch.texts)))
                 while len(under_way) > _AHEAD:
@@ -81,11 +86,21 @@ class Encoding:
         return {text: None for text in texts if text not in known}
 
     def _made(self, texts: list[str]) -> _Made:
-        """Vectors and readings of `texts`; the shipped encoder makes both in one go."""
+        """Vectors and readings of `texts`, a few at once, so that one may stop soon."""
+        parts = []
+        for at in range(0, len(texts), _TEXTS_A_CALL):
+            if self._stopped.is_set():
+                raise CancelledError
+            parts.append(self._of(texts[at : at + _TEXTS_A_CALL]))
+        readings = [reading for _, part in parts for reading in part]
+        return _Made(texts, np.concatenate([vectors for vectors, _ in parts]), readings)
+
+    def _of(self, texts: list[str]) -> tuple[Vectors, list[Reading]]:
+        """The shipped encoder makes both in one go."""
         if isinstance(self._encoder, ReadingEncoder):
-            return _Made(texts, *self._encoder.encode_and_read(texts))
+            return self._encoder.encode_and_read(texts)
         readings = self._readings.reader.read(texts) if self._readings else []
-        return _Made(texts, self._encoder.encode(texts), readings)
+        return self._encoder.encode(texts), readings
 
     def _kept(self, done: int, made: "Future[_Made]", told: Told) -> int:
         texts, vectors, readings = made.result()
@@ -96,12 +111,13 @@ class Encoding:
         told(done)
         return len(texts)
 
-
-@contextmanager
-def _one_thread() -> Iterator[ThreadPoolExecutor]:
-    """A thread beside this one; what it has not begun when this one is interrupted is dropped."""
-    pool = ThreadPoolExecutor(1, "encoding")
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+    @contextmanager
+    def _one_thread(self) -> Iterator[ThreadPoolExecutor]:
+        """A thread beside this one; what it has not done when this one is stopped is dropped."""
+        pool = ThreadPoolExecutor(1, "encoding")
+        try:
+            yield pool
+        finally:
+            self._stopped.set()
+            pool.shutdown(cancel_futures=True)
+            self._stopped.clear()

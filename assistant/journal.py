@@ -43,6 +43,13 @@ def fingerprint(database: Database) -> str:
     return whole.hexdigest()
 
 
+def changed_unasked(database: Database) -> str:
+    """How the ids of papers begin whose words are not those that were written; else empty."""
+    known = database.rows("SELECT bucket, sha256 FROM digests WHERE sha256 IS NOT NULL")
+    changed = (bucket for bucket, sha256 in known if _digest(database, bucket) != sha256)
+    return next(changed, "")
+
+
 def keep_digests(database: Database) -> None:
     """Work out what `fingerprint` needs, once, for all readers to come."""
     with database.transaction():

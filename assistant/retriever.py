@@ -59,7 +59,7 @@ class Retriever:
         self._catalog = catalog
         self._index = index
         self._encoder = encoder
-        self._readings = readings
+        self.readings = readings
         self._candidates = candidates
         self._dense_weight = dense_weight
 
@@ -82,7 +82,7 @@ class Retriever:
         allowed = self._catalog.paper_ids(filters) if filters else None
         vector, asked = self._understood(question)
         hits = self._candidates_of(question, vector, allowed, max(READ_TOGETHER, top_k))
-        read = self._readings.of([hit.paper for hit in hits])
+        read = self.readings.of([hit.paper for hit in hits])
         cover = {id_: coverage(asked, states_of(sentences)) for id_, sentences in read.items()}
         late = _standardised(cover)
         hits = [
@@ -130,7 +130,7 @@ class Retriever:
 
     def _understood(self, question: str) -> tuple[Vectors, Query]:
         """The question's vector and its pieces; the shipped encoder gives both in one pass."""
-        encoder, reader = self._encoder, self._readings.reader
+        encoder, reader = self._encoder, self.readings.reader
         if not isinstance(encoder, ReadingEncoder) or encoder.identity != reader.identity:
             return encoder.encode([question])[0], query(reader, question)
         vectors, (reading,) = encoder.encode_and_read([question])

@@ -40,6 +40,7 @@ class Store:
         self._client = client
         self._collection = collection
         self._place = place
+        self._users = 1
         self._local = "://" not in place
         self._cure = REBUILD if self._local else "check that the Chroma server is running"
 
@@ -92,9 +93,23 @@ class Store:
             raise
         return cls(client, collection, place)
 
+    @property
+    def place(self) -> str:
+        """Its folder, or the address of its server."""
+        return self._place
+
+    def share(self) -> Self:
+        """The same store for one user more, who closes it too."""
+        with _OPENING:
+            self._users += 1
+        return self
+
     def close(self) -> None:
-        """Let go of the files or the connection."""
-        _close(self._client)
+        """Let go of the files or the connection, once the last user does."""
+        with _OPENING:
+            self._users -= 1
+        if self._users == 0:
+            _close(self._client)
 
     def __enter__(self) -> Self:
         return self

@@ -162,8 +162,8 @@ def test_a_full_disk_is_said_and_nothing_is_lost(database: Database) -> None:
     assert database.rows("SELECT key FROM meta") == [("a",)]
 
 
-def test_an_error_of_the_disk_is_damage(database: Database) -> None:
-    with pytest.raises(CatalogError, match="disk I/O error"):
+def test_an_error_of_the_disk_is_no_damage(database: Database) -> None:
+    with pytest.raises(StoreError, match=r"fails \(disk I/O error\): check it"):
         raise database_module._unusable(database.path, sqlite3.OperationalError("disk I/O error"))
 
 

@@ -14,8 +14,6 @@ import pytest
 from chroma_server import running
 from fakes import FakeEncoder
 
-from assistant import generation as generation_module
-from assistant import seal
 from assistant.catalog import Catalog
 from assistant.errors import (
     CatalogError,
@@ -25,10 +23,11 @@ from assistant.errors import (
     Locked,
     StoreError,
 )
-from assistant.generation import Generations, Server
+from assistant.generation import Generations, Server, seal
+from assistant.generation import building as generation_module
+from assistant.generation.recent import Recent
 from assistant.indexer import Index, Indexer, IndexReport, open_index, writing
 from assistant.lexical import Lexical
-from assistant.recent import Recent
 from assistant.schema import Vectors
 from assistant.store import Store
 

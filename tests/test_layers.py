@@ -1,15 +1,14 @@
 """The house: imports point down, each heavy library has its door, and no module grows too long.
 
-12 cli
-11 api
-10 ui
-9  build  interop
-8  rag  indexer
-7  refusal  selection  condense  answering  grounding
-6  retriever  quoting  verify  opening  encoding
-5  readings  generation  contents
-4  recent, over the store
-3  corpus catalog chunking encoder store lexical llm prompts citations late question seal
+11 cli
+10 api
+9  ui
+8  build  interop
+7  rag  indexer
+6  refusal  selection  condense  answering  grounding
+5  retriever  quoting  verify  opening  encoding
+4  readings  generation  contents
+3  corpus catalog chunking encoder store lexical llm prompts citations late question
 2  rows journal, under the catalog; export feedback restored titles
 1  config records tokens clean sentences words logistic period lookup damage database marks
 0  schema errors tables
@@ -35,9 +34,7 @@ LAYERS = {
             "config records tokens clean sentences words logistic period lookup damage database"
             " marks",
             "export feedback restored rows journal titles",
-            "corpus catalog chunking encoder store lexical llm prompts citations late question"
-            " seal",
-            "recent",
+            "corpus catalog chunking encoder store lexical llm prompts citations late question",
             "readings generation contents",
             "retriever quoting verify opening encoding",
             "refusal selection condense answering grounding",

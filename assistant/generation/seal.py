@@ -60,10 +60,16 @@ def read(folder: Path) -> Seal:
         raise damaged(folder, "its seal cannot be read") from error
 
 
-def check(folder: Path, seal: Seal) -> None:
-    """Raise unless every file of the generation in `folder` is as it was written."""
+def check(folder: Path, seal: Seal, but_for: str | None = None) -> None:
+    """Raise unless every file of the generation in `folder` is as it was written.
+
+    Those whose path begins with `but_for` are in use already.
+    """
+    files = {
+        n: known for n, known in seal.files.items() if not but_for or not n.startswith(but_for)
+    }
     try:
-        sound = all(hash_of(folder.parent / name) == known for name, known in seal.files.items())
+        sound = all(hash_of(folder.parent / name) == known for name, known in files.items())
     except OSError as error:
         raise damaged(folder, "a file cannot be read") from error
     if not sound:

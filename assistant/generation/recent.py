@@ -89,6 +89,10 @@ class Layers:
         """Let go of the files."""
         self.sealed.close()
 
+    def shared(self, folder: Path) -> Store | None:
+        """The sealed store for one user more, if it is that of `folder`."""
+        return self.sealed.share() if self.sealed.place == str(folder) else None
+
     def count(self) -> int:
         """How many chunks are in it."""
         return self.sealed.count() - len(self._recent.gone) + len(self._recent.ids)

@@ -7,23 +7,22 @@ change the new generation shares the old one's files, and keeps only what is new
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Self
 
 import numpy as np
 
-from assistant import journal, recent, seal
+from assistant import journal
 from assistant.catalog import Catalog
 from assistant.damage import REBUILD, as_store_error
-from assistant.errors import CatalogError, EncoderMismatch, IndexMissing, StoreError
+from assistant.errors import StoreError
+from assistant.generation import recent, seal
+from assistant.generation.index import FORMAT, Server, connected, opened
+from assistant.generation.recent import Layers, Recent
+from assistant.generation.seal import Seal
 from assistant.lexical import Lexical
-from assistant.recent import Layers, Recent
 from assistant.schema import Chunk, EncoderIdentity, Paper, Vectors
-from assistant.seal import Seal
 from assistant.store import Store
 
-FORMAT = 2
 # A change of more than this share of the vectors is built anew, one of few chunks never.
 _SMALL = 0.1
 _FEW = 500
@@ -36,65 +35,6 @@ _SAME = 0.99
 
 Progress = Callable[[str, int, int], None]
 """Told the stage, how much of it is done, and how much there is."""
-
-
-class Server(NamedTuple):
-    """A Chroma server that holds the vectors in place of the data folder."""
-
-    url: str
-    collection: str = "assistant"
-    api_key: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """Both indexes of one generation, open to be searched."""
-
-    store: Store | Layers
-    lexical: Lexical
-    generation: str
-
-    def close(self) -> None:
-        """Let go of the files."""
-        self.store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def open_index(
-    catalog: Catalog, folder: Path, identity: EncoderIdentity, server: Server | None = None
-) -> Index:
-    """The index in use, checked against its seal; it must have been made by this encoder."""
-    refuse_mismatch(catalog, identity)
-    while True:
-        name = catalog.meta("generation")
-        if name is None:
-            raise IndexMissing("nothing is indexed yet: run `assistant index`")
-        try:
-            return _open(folder / "index" / name, identity, server)
-        except StoreError:
-            # A writer may have put a newer one in its place, and cleaned up, while we opened it.
-            if catalog.meta("generation") == name:
-                raise
-
-
-def refuse_mismatch(catalog: Catalog, identity: EncoderIdentity) -> None:
-    """Raise if the index is of a newer version, or of another encoder."""
-    version = int(catalog.meta("index_format") or 0)
-    if version > FORMAT:
-        raise CatalogError(
-            f"the index of {catalog.path} was made by a newer assistant (format {version},"
-            f" this one reads {FORMAT}): upgrade assistant"
-        )
-    made_by = catalog.meta("encoder")
-    if made_by not in (None, str(identity)):
-        raise EncoderMismatch(
-            f"the index was made by {made_by}, not by {identity}: run `assistant index --rebuild`"
-        )
 
 
 class Generations:
@@ -142,10 +82,10 @@ class Generations:
 
     def _usable(self, name: str) -> bool:
         try:
-            _open(self._folder / name, self._identity, self._server).close()
+            with opened(self._folder / name, self._identity, self._server) as index:
+                return index.contents in ("", self._contents())
         except StoreError:
             return False
-        return self._catalog.meta("contents") == self._contents()
 
     def _sweep(self) -> None:
         """Drop what an interrupted run left, and all generations but the one in use."""
@@ -269,7 +209,7 @@ class Generations:
 
     def _fill_server(self, server: Server, progress: Progress) -> None:
         wanted = self._catalog.chunk_ids()
-        with _connected(server, self._identity) as store:
+        with connected(server, self._identity) as store:
             have = store.ids()
             store.remove(sorted(have - wanted))
             new, done = sorted(wanted - have), 0
@@ -304,31 +244,6 @@ def _sizes(sealed: int, total: int, group: int) -> Iterator[int]:
             yield min(_BATCH, until - at)
     if sealed < total:
         yield total - sealed
-
-
-def _open(folder: Path, identity: EncoderIdentity, server: Server | None) -> Index:
-    known = seal.read(folder)
-    if bool(server) is bool(known.vectors):
-        raise seal.damaged(folder, "`store.url` was changed")
-    seal.check(folder, known)
-    lexical = Lexical.open(folder / "lexical")
-    if server:
-        return Index(_connected(server, identity), lexical, folder.name)
-    sealed = Store.open(folder.parent / known.vectors / "chroma", identity)
-    index = Index(Layers(sealed, Recent.load(folder)), lexical, folder.name)
-    try:
-        if (index.store.count(), lexical.count()) != (known.chunks, known.papers):
-            raise seal.damaged(folder, "it does not hold all of its papers")
-    except BaseException:
-        index.close()
-        raise
-    return index
-
-
-def _connected(server: Server, identity: EncoderIdentity) -> Store:
-    # A collection for each encoder, so that a change of encoder disturbs no other machine.
-    name = f"{server.collection}-{identity.sha256[:8]}-{identity.dimension}"
-    return Store.connect(server.url, name, identity, server.api_key)
 
 
 def _lacking(folder: Path) -> StoreError:
