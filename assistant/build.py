@@ -2,17 +2,19 @@
 
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from threading import Lock, RLock
-from typing import Any, NamedTuple, Self
+from time import monotonic
+from typing import Any, NamedTuple, Self, TypeGuard
 
 from assistant import config, quoting, refusal
 from assistant.catalog import Catalog
 from assistant.config import EMBEDDED, Settings
 from assistant.encoder import MODELS, MiniLM, OpenAIEncoder
 from assistant.errors import CatalogError, IndexMissing, Locked, StoreError, UsageError
-from assistant.generation import Index, Server
+from assistant.generation import Index, Remote, Server, connected
 from assistant.generation import open_index as open_generation
 from assistant.indexer import Indexer, IndexReport, Progress
 from assistant.logistic import Logistic
@@ -27,6 +29,7 @@ from assistant.verify import Judge
 CATALOG = "catalog.sqlite"
 _EMBEDDING_MODEL = "text-embedding-3-small"
 _HASH = 16
+_FOLLOW_S = 1.0
 _NO_FILTERS = Filters()
 
 
@@ -51,6 +54,7 @@ class Assistant:
         self._indexing = Lock()
         self._pipeline: _Open | None = None
         self._others: dict[str, LLM] = {}
+        self._look_again = 0.0
 
     @classmethod
     def open(cls, config_file: Path | None = None, *, settings: Settings | None = None) -> Self:
@@ -127,6 +131,10 @@ class Assistant:
 
     def ensure_indexed(self, progress: Progress | None = None) -> IndexReport | None:
         """Index the configured corpus where nothing is indexed yet."""
+        if self._server and self.catalog.meta("generation") is None:
+            # Another machine may have filled the server.
+            with connected(self._server, self._encoder.identity) as store:
+                self._indexer().follow(store)
         if self.catalog.meta("generation") is not None:
             return None
         return self.index(progress=progress)
@@ -148,6 +156,7 @@ class Assistant:
     def _parts(self) -> Pipeline:
         """The pipeline over the generation in use; a new one as soon as the pointer moves."""
         with self._lock:
+            self._follow()
             generation = self.catalog.meta("generation")
             if self._pipeline is None or self._pipeline.opened.generation != generation:
                 index = self._opened(self._pipeline.opened if self._pipeline else None)
@@ -156,6 +165,27 @@ class Assistant:
                 let_go = weakref.finalize(retriever, index.close)
                 self._pipeline = _Open(index, let_go, self._built(retriever))
             return self._pipeline.parts
+
+    def _follow(self) -> None:
+        """Take over what another machine changed on the server; looked for once a second."""
+        if self._server is None or monotonic() < self._look_again:
+            return
+        self._look_again = monotonic() + _FOLLOW_S
+        open_ = self._pipeline.opened.store if self._pipeline else None
+        store = open_.connected() if isinstance(open_, Remote) else None
+        # Where the server is away, or somebody indexes here, what there is must do.
+        with suppress(StoreError):
+            if store:
+                self._indexer().follow(store)
+            elif open_ is None:
+                with connected(self._server, self._encoder.identity) as store:
+                    self._indexer().follow(store)
+
+    @property
+    def trouble(self) -> str:
+        """What keeps answers from being as good as they could be; empty where nothing does."""
+        store = self._pipeline.opened.store if self._pipeline else None
+        return f"found by words alone: {store.trouble}" if _is_away(store) else ""
 
     def _opened(self, before: Index | None = None) -> Index:
         """The index; one that is damaged is made again out of the catalog first."""
@@ -273,6 +303,10 @@ class Assistant:
     @property
     def _server(self) -> Server | None:
         return Server(self.settings.store.url) if self.settings.store.url else None
+
+
+def _is_away(store: object) -> TypeGuard[Remote]:
+    return isinstance(store, Remote) and bool(store.trouble)
 
 
 def _quiet(*_: Any) -> None:

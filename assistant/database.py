@@ -92,12 +92,8 @@ class Database:
 
     def _check(self) -> None:
         version = self._pragma("user_version")
-        if self._pragma("application_id") not in (0, _APPLICATION) or (
-            version == 0 and self.rows("SELECT 1 FROM sqlite_master LIMIT 1")
-        ):
-            raise CatalogError(
-                f"{self.path} is a database of another program: set another `data.folder`"
-            )
+        if self._pragma("application_id") not in (0, _APPLICATION):
+            raise self._foreign()
         if version > len(STEPS):
             raise CatalogError(
                 f"the catalog {self.path} was made by a newer assistant (format {version},"
@@ -110,11 +106,18 @@ class Database:
         """Make the tables, or bring those of an earlier version up to date."""
         with self.transaction():
             # Another process may have made them while we waited.
+            if not self._pragma("user_version") and self.rows("SELECT 1 FROM sqlite_master"):
+                raise self._foreign()
             for step in STEPS[self._pragma("user_version") :]:
                 for statement in step:
                     self._connection.execute(statement)
             self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
             self._connection.execute(f"PRAGMA user_version = {len(STEPS)}")
+
+    def _foreign(self) -> CatalogError:
+        return CatalogError(
+            f"{self.path} is a database of another program: set another `data.folder`"
+        )
 
     def _pragma(self, name: str) -> int:
         return int(self.rows(f"PRAGMA {name}")[0][0])
@@ -179,8 +182,9 @@ def rows_sha256(path: Path, without: Collection[str] = ()) -> str:
 
 
 def _connect_to_read(path: Path) -> sqlite3.Connection:
-    immutable = "" if _is_writable(path) else "&immutable=1"
-    uri = f"file:{quote(str(path))}?mode=ro{immutable}"
+    # Who only reads cannot undo what a process that was killed left half done.
+    mode = "rw" if _is_writable(path) else "ro&immutable=1"
+    uri = f"file:{quote(str(path))}?mode={mode}"
     return sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
 
 

@@ -23,11 +23,14 @@ from assistant.generation import (
     Index,
     Progress,
     Server,
+    connected,
     open_index,
     refuse_mismatch,
 )
+from assistant.mirror import Mirror, lock
 from assistant.readings import Readings
 from assistant.schema import Encoder, Paper
+from assistant.store import Store
 
 __all__ = ["Index", "IndexReport", "Indexer", "Progress", "Server", "open_index"]
 
@@ -72,6 +75,7 @@ class Indexer:
         self._folder = folder
         self._server = server
         self._readings = readings
+        self._mirror: Mirror | None = None
 
     def index(
         self,
@@ -92,7 +96,7 @@ class Indexer:
         report = None if prune or rebuild else self._unchanged(paths)
         parsed = None if report else read_paths(list(paths))
         progress("read", 1, 1)
-        with writing(self._folder):
+        with writing(self._folder), self._sharing():
             if parsed:
                 report = self._take_in(parsed, prune=prune)
             return self._finish(report or IndexReport(), started, progress, afresh=rebuild)
@@ -110,8 +114,36 @@ class Indexer:
     def rebuild(self, progress: Progress = _quiet) -> IndexReport:
         """Make the index anew out of the catalog alone."""
         started = monotonic()
-        with writing(self._folder):
+        with writing(self._folder), self._sharing():
             return self._finish(IndexReport(), started, progress, afresh=True)
+
+    def follow(self, store: Store) -> bool:
+        """Take over what another machine changed on the server; whether that was anything."""
+        mirror = Mirror(self._catalog, store, self._encoder.identity)
+        if not mirror.is_behind():
+            return False
+        with writing(self._folder):
+            pulled = mirror.pull()
+            self._generations().renew(_quiet)
+        return any(pulled)
+
+    @contextmanager
+    def _sharing(self) -> Iterator[None]:
+        """Where a server has the vectors: be alone in changing it, after what others changed."""
+        if self._server is None:
+            yield
+            return
+        identity = self._encoder.identity
+        with connected(self._server, identity) as store, lock(store):
+            self._mirror = Mirror(self._catalog, store, identity)
+            self._mirror.pull()
+            try:
+                yield
+            finally:
+                self._mirror = None
+
+    def _generations(self) -> Generations:
+        return Generations(self._catalog, self._folder, self._encoder.identity, self._server)
 
     def _take_in(self, parsed: ParsedCorpus, *, prune: bool) -> IndexReport:
         with self._catalog.transaction():
@@ -164,8 +196,9 @@ class Indexer:
         progress("encode", 0, len(papers))
         encoding = Encoding(self._catalog, self._encoder, self._readings)
         encoded = encoding.of(papers, lambda done: progress("encode", done, len(papers)))
-        generations = Generations(self._catalog, self._folder, self._encoder.identity, self._server)
-        generation = generations.renew(progress, afresh=afresh)
+        if self._mirror:
+            self._mirror.push(lambda done, total: progress("send", done, total))
+        generation = self._generations().renew(progress, afresh=afresh)
         report = replace(
             report,
             papers=self._catalog.count(),

@@ -116,10 +116,15 @@ def _trigger(name: str, event: str, paper: str, when: str = "") -> str:
 
 
 _DIFFERS = "WHEN (old.title, old.abstract) IS NOT (new.title, new.abstract)"
+# A server's other machines want to know these too.
+_FACTS = "date, year_inferred, author_count, authors, url, extra"
+_NOTED = " OR ".join(f"old.{name} IS NOT new.{name}" for name in _FACTS.split(", "))
 _TRIGGERS = (
     _trigger("paper_came", "INSERT", "new"),
     _trigger("paper_changed", "UPDATE", "new", _DIFFERS),
     _trigger("paper_went", "DELETE", "old"),
+    f"CREATE TRIGGER paper_noted AFTER UPDATE ON papers WHEN {_NOTED} BEGIN"
+    " INSERT INTO stale_papers VALUES (new.paper_id) ON CONFLICT DO NOTHING; END",
     "CREATE TRIGGER chunk_came AFTER INSERT ON chunks BEGIN"
     " INSERT INTO stale_chunks VALUES (new.chunk_id) ON CONFLICT DO NOTHING; END",
     "CREATE TRIGGER chunk_went AFTER DELETE ON chunks BEGIN"

@@ -17,7 +17,7 @@ import numpy as np
 from assistant.catalog import Catalog
 from assistant.database import Database
 from assistant.errors import AssistantError
-from assistant.generation import Generations, open_index, seal
+from assistant.generation import Generations, building, open_index, seal
 from assistant.generation.recent import Recent
 from assistant.indexer import Indexer, IndexReport
 from assistant.lexical import Lexical
@@ -85,6 +85,9 @@ def start(data: Path, pages: Path, aim: Aim | None = None, limit: int = 0) -> An
 def _index(data: Path, pages: Path, aim: Aim | None, limit: int) -> None:
     if aim:
         _arm(*STEPS[aim.step], aim)
+        if aim.step == "store":
+            # Vectors are put into a store where no change is small.
+            building._FEW, building._SMALL = 0, 0.0
     if limit:
         _limit(limit)
     code = 0

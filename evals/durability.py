@@ -50,6 +50,7 @@ def command(given: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
+_OFTEN = frozenset({"transaction", "pointer"})
 BAD = frozenset({"lost", "twice", "wrong", "differ", "unreadable", "missed", "silent", "unclear"})
 """What every drill must leave at nothing."""
 
@@ -60,7 +61,8 @@ def aims(count: int, seed: int) -> Iterator[Aim]:
     names = list(STEPS)
     for number in range(count):
         step = names[number // 2 % len(names)]
-        yield Aim(step, rng.randint(1, 3) if number >= 2 * len(names) else 1, bool(number % 2))
+        most = 3 if step in _OFTEN and number >= 2 * len(names) else 1
+        yield Aim(step, rng.randint(1, most), bool(number % 2))
 
 
 def moments(count: int, seed: int) -> Iterator[float]:

@@ -1,6 +1,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from threading import Thread
 
@@ -141,6 +142,23 @@ def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
     raw.close()
     with pytest.raises(CatalogError, match="is a database of another program"):
         Database.open(path)
+
+
+def test_another_process_may_make_it_at_the_same_time(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pragma = Database._pragma
+
+    def slow(self: Database, name: str) -> int:
+        value = pragma(self, name)
+        if name == "user_version" and not value and not self._connection.in_transaction:
+            monkeypatch.setattr(Database, "_pragma", pragma)
+            Database.open(path).close()
+        return value
+
+    monkeypatch.setattr(Database, "_pragma", slow)
+    with closing(Database.open(path)) as database:
+        assert database.rows(COUNT) == [(0,)]
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@
 8  build  interop
 7  rag  indexer
 6  refusal  selection  condense  answering  grounding
-5  retriever  quoting  verify  opening  encoding
+5  retriever  quoting  verify  opening  encoding  mirror
 4  readings  generation  contents
 3  corpus catalog chunking encoder store lexical llm prompts citations late question
 2  rows journal, under the catalog; export feedback restored titles
@@ -36,7 +36,7 @@ LAYERS = {
             "export feedback restored rows journal titles",
             "corpus catalog chunking encoder store lexical llm prompts citations late question",
             "readings generation contents",
-            "retriever quoting verify opening encoding",
+            "retriever quoting verify opening encoding mirror",
             "refusal selection condense answering grounding",
             "rag indexer",
             "build interop",

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from chroma_server import running
 
-from assistant import store as store_module
 from assistant.errors import ConfigError, EncoderMismatch, StoreError
 from assistant.schema import Chunk, EncoderIdentity, Vectors
 from assistant.store import Store
+from assistant.store import client as store_module
 
 ME = EncoderIdentity("fake", 16, "a" * 64)
 OTHER = EncoderIdentity("other", 16, "b" * 64)

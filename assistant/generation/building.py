@@ -16,7 +16,7 @@ from assistant.catalog import Catalog
 from assistant.damage import REBUILD, as_store_error
 from assistant.errors import StoreError
 from assistant.generation import recent, seal
-from assistant.generation.index import FORMAT, Server, connected, opened
+from assistant.generation.index import FORMAT, Server, opened
 from assistant.generation.recent import Layers, Recent
 from assistant.generation.seal import Seal
 from assistant.lexical import Lexical
@@ -119,9 +119,9 @@ class Generations:
         """Make a generation of the one in use and what changed since; False where that is much."""
         old, folder = self._folder / current, self._folder / name
         known = seal.read(old)
-        if not known.vectors:
+        if bool(known.vectors) is bool(self._server):
             return False
-        now = self._recent(known, Recent.load(old))
+        now = Recent() if self._server else self._recent(known, Recent.load(old))
         if len(now) > max(_FEW, _SMALL * known.chunks):
             return False
         lexical = Lexical.open(old / "lexical").clone(folder / "lexical")
@@ -131,7 +131,8 @@ class Generations:
         lexical.change(set(stale) - there, papers)
         if lexical.count() != self._catalog.count() or lexical.having(stale) != there:
             raise _lacking(folder)
-        now.save(folder)
+        if known.vectors:
+            now.save(folder)
         self._seal(folder, known.vectors, known.files)
         return True
 
@@ -149,9 +150,7 @@ class Generations:
     # Everything
 
     def _build(self, folder: Path, progress: Progress) -> None:
-        if self._server:
-            self._fill_server(self._server, progress)
-        else:
+        if not self._server:
             self._fill(folder, progress)
         lexical = Lexical.open(folder / "lexical")
         lexical.change((), self._papers())
@@ -206,19 +205,6 @@ class Generations:
             sound = sound and bool(hits) and hits[0].score > _SAME
         if not sound:
             raise _lacking(folder)
-
-    def _fill_server(self, server: Server, progress: Progress) -> None:
-        wanted = self._catalog.chunk_ids()
-        with connected(server, self._identity) as store:
-            have = store.ids()
-            store.remove(sorted(have - wanted))
-            new, done = sorted(wanted - have), 0
-            progress("store", 0, len(new))
-            for start in range(0, len(new), _BATCH):
-                batch = self._catalog.chunks(new[start : start + _BATCH])
-                vectors = self._vectors(batch)
-                store.add(batch, np.stack([vectors[c.embedded_text] for c in batch]))
-                progress("store", done := done + len(batch), len(new))
 
     def _seal(self, folder: Path, vectors: str, known: Mapping[str, str]) -> None:
         """Write down what the generation holds, once all of it is on the disk."""

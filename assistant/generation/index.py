@@ -9,6 +9,7 @@ from assistant.damage import REBUILD
 from assistant.errors import CatalogError, EncoderMismatch, IndexMissing, StoreError
 from assistant.generation import seal
 from assistant.generation.recent import Layers, Recent
+from assistant.generation.remote import Remote
 from assistant.generation.seal import Seal
 from assistant.lexical import Lexical
 from assistant.schema import EncoderIdentity
@@ -29,7 +30,7 @@ class Server(NamedTuple):
 class Index:
     """Both indexes of one generation, open to be searched."""
 
-    store: Store | Layers
+    store: Layers | Remote
     lexical: Lexical
     generation: str
     contents: str = ""
@@ -120,7 +121,8 @@ def _checked(
 ) -> Index:
     lexical = Lexical.open(folder / "lexical")
     if server:
-        return Index(connected(server, identity), lexical, folder.name)
+        remote = Remote(lambda: connected(server, identity))
+        return Index(remote, lexical, folder.name, known.contents)
     recent_ = Recent.load(folder)
     sealed = Store.open(vectors, identity) if isinstance(vectors, Path) else vectors
     index = Index(Layers(sealed, recent_), lexical, folder.name, known.contents)

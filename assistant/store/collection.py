@@ -1,18 +1,16 @@
 """Chunks by nearness: a Chroma collection that holds our vectors, here or on a server."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
 import numpy as np
 
 from assistant.damage import REBUILD, as_store_error
-from assistant.errors import ConfigError, EncoderMismatch, StoreError
+from assistant.errors import EncoderMismatch
 from assistant.schema import Chunk, EncoderIdentity, ScoredChunk, Vectors, paper_of
+from assistant.store.client import OPENING, client_of, close_client, settings
 
 if TYPE_CHECKING:
     from chromadb.api.client import Client
@@ -21,16 +19,9 @@ if TYPE_CHECKING:
 _NAME = "chunks"
 # Written out whole, and not only logged: that is quicker to open than Chroma's default, and
 # reading then changes no file of the graph, so that a damaged one can be told by its hash.
-_HNSW: Any = {"space": "cosine", "ef_search": 200, "batch_size": 1}
+_HNSW: Any = {"space": "cosine", "ef_search": 200}
 # From this share of all chunks on it is quicker to find more and drop what may not be found.
 _WIDE = 0.25
-# The server written in Rust (`chroma run`, the cloud) says this, whatever its release. All else is
-# the one written in Python, which up to 1.5.9 runs foreign code unasked (CVE-2026-45829).
-_RUST_SERVER = "1.0.0"
-_LAST_UNSAFE = (1, 5, 9)
-_TIMEOUT_S = 30.0
-# Chroma shares one client a folder between threads, and does not guard its list of them.
-_OPENING = Lock()
 
 
 class Store:
@@ -54,8 +45,8 @@ class Store:
             import chromadb
 
             folder.mkdir(parents=True, exist_ok=True)
-            with _OPENING:
-                client: Any = chromadb.PersistentClient(folder, settings=_settings())
+            with OPENING:
+                client: Any = chromadb.PersistentClient(folder, settings=settings())
             return cls._of(client, _NAME, identity, str(folder), at_once)
 
     @classmethod
@@ -64,7 +55,7 @@ class Store:
     ) -> Self:
         """The store on a Chroma server; texts and titles travel with the vectors."""
         with as_store_error("Chroma server", url, "check `store.url`, and that the server runs"):
-            client = _client(url, api_key)
+            client = client_of(url, api_key)
             return cls._of(client, collection, identity, url)
 
     @classmethod
@@ -74,7 +65,7 @@ class Store:
         name: str,
         identity: EncoderIdentity,
         place: str,
-        at_once: int = 1,
+        at_once: int = 0,
     ) -> Self:
         try:
             collection = client.get_or_create_collection(
@@ -89,7 +80,7 @@ class Store:
             )
             _refuse_another(collection.metadata or {}, identity)
         except BaseException:
-            _close(client)
+            close_client(client)
             raise
         return cls(client, collection, place)
 
@@ -100,16 +91,16 @@ class Store:
 
     def share(self) -> Self:
         """The same store for one user more, who closes it too."""
-        with _OPENING:
+        with OPENING:
             self._users += 1
         return self
 
     def close(self) -> None:
         """Let go of the files or the connection, once the last user does."""
-        with _OPENING:
+        with OPENING:
             self._users -= 1
         if self._users == 0:
-            _close(self._client)
+            close_client(self._client)
 
     def __enter__(self) -> Self:
         return self
@@ -117,14 +108,22 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def add(self, chunks: Sequence[Chunk], vectors: Vectors) -> None:
-        """Put chunks in with their vectors; one that is there already is replaced."""
+    def add(
+        self,
+        chunks: Sequence[Chunk],
+        vectors: Vectors,
+        beside: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Put chunks in with their vectors; one that is there already is replaced.
+
+        What stands `beside` each travels to a server, for `chunks_of`.
+        """
         with self._guard():
             for part in self._batches(len(chunks)):
                 self._collection.upsert(
                     ids=[chunk.chunk_id for chunk in chunks[part]],
                     embeddings=vectors[part],
-                    **self._beside(chunks[part]),
+                    **self._travelling(chunks[part], beside[part]),
                 )
         self._forget()
 
@@ -205,7 +204,9 @@ class Store:
     def _forget(self) -> None:
         self.__dict__.pop("_chunks_of_papers", None)
 
-    def _beside(self, chunks: Sequence[Chunk]) -> dict[str, Any]:
+    def _travelling(
+        self, chunks: Sequence[Chunk], beside: Sequence[Mapping[str, Any]]
+    ) -> dict[str, Any]:
         """What travels with the vectors: to a server all there is, as it is alone with them."""
         if self._local:
             return {}
@@ -213,7 +214,65 @@ class Store:
             {"paper_id": one.paper_id, "title": one.title, "start": one.start, "end": one.end}
             for one in chunks
         ]
+        for metadata, more in zip(metadatas, beside, strict=False):
+            metadata.update(more)
         return {"metadatas": metadatas, "documents": [chunk.text for chunk in chunks]}
+
+    # Of a server alone
+
+    def version(self) -> str:
+        """Another one as soon as somebody has changed what the server holds."""
+        with self._guard():
+            self._collection = self._client.get_collection(
+                self._collection.name, embedding_function=None
+            )
+            revision = (self._collection.metadata or {}).get("revision", 0)
+            return f"{self._collection.id}:{revision}"
+
+    def set_revision(self, revision: int) -> None:
+        """Tell the others that there is something new."""
+        with self._guard():
+            metadata = {**(self._collection.metadata or {}), "revision": revision}
+            self._collection.modify(metadata=metadata)
+
+    def changed_since(self, revision: int) -> set[str]:
+        """The chunks that came, or came again, after that revision."""
+        with self._guard():
+            newer: Any = {"revision": {"$gt": revision}}
+            return set(self._collection.get(where=newer, include=[])["ids"])
+
+    def chunks_of(self, paper_ids: Sequence[str]) -> list[tuple[Chunk, Mapping[str, Any]]]:
+        """All chunks of these papers, with what stands beside each."""
+        with self._guard():
+            theirs: Any = {"paper_id": {"$in": list(paper_ids)}}
+            found = self._collection.get(where=theirs, include=["documents", "metadatas"])
+            rows = zip(
+                found["ids"], found["documents"] or (), found["metadatas"] or (), strict=True
+            )
+            return [(_chunk(id_, text, beside), beside) for id_, text, beside in rows]
+
+    def take_lock(self, mine: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Nothing if the lock is ours now, else what its owner said."""
+        from chromadb.errors import ChromaError
+
+        with self._guard():
+            try:
+                self._client.create_collection(
+                    self._lock, metadata=dict(mine), embedding_function=None
+                )
+            except ChromaError:
+                held = self._client.get_collection(self._lock, embedding_function=None)
+                return held.metadata or {}
+        return None
+
+    def drop_lock(self) -> None:
+        """Let the others change it."""
+        with self._guard():
+            self._client.delete_collection(self._lock)
+
+    @property
+    def _lock(self) -> str:
+        return f"{self._collection.name}.lock"
 
     def _batches(self, total: int) -> Iterator[slice]:
         most = self._client.get_max_batch_size()
@@ -223,66 +282,21 @@ class Store:
         return as_store_error("vector index", self._place, self._cure)
 
 
-def _configuration(at_once: int) -> Any:
-    return {"hnsw": {**_HNSW, "sync_threshold": at_once}}
-
-
-def _settings() -> Any:
-    from chromadb.config import Settings
-
-    return Settings(anonymized_telemetry=False)
-
-
-def _client(url: str, api_key: str) -> Any:
-    import chromadb
-
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError(f"store.url {url!r} is no address: write it as http://host:8000")
-    headers = {"x-chroma-token": api_key} if api_key else {}
-    _refuse_unsafe(url, headers)
-    secure = parts.scheme == "https"
-    client: Any = chromadb.HttpClient(
-        parts.hostname,
-        parts.port or (443 if secure else 8000),
-        ssl=secure,
-        headers=headers,
-        settings=_settings(),
+def _chunk(chunk_id: str, text: str | None, beside: Mapping[str, Any]) -> Chunk:
+    return Chunk(
+        chunk_id,
+        paper_of(chunk_id),
+        str(beside["title"]),
+        text or "",
+        int(beside["start"]),
+        int(beside["end"]),
     )
-    # Chroma sets none, and would wait for ever.
-    for session in _sessions(client):
-        session.timeout = _TIMEOUT_S
-    return client
 
 
-def _sessions(client: Any) -> list[Any]:
-    """The HTTP clients inside a client of Chroma: two for a server, none for a folder."""
-    servers = (client._server, client._admin_client._server)
-    return [server._session for server in servers if hasattr(server, "_session")]
-
-
-def _close(client: Any) -> None:
-    # Chroma leaves their connections open.
-    for session in _sessions(client):
-        session.close()
-    with _OPENING:
-        client.close()
-
-
-def _refuse_unsafe(url: str, headers: Mapping[str, str]) -> None:
-    import httpx
-
-    api = f"{url.rstrip('/')}/api/v2"
-    with httpx.Client(headers=headers, timeout=_TIMEOUT_S) as client:
-        version = client.get(f"{api}/version").raise_for_status().json()
-        limits = client.get(f"{api}/pre-flight-checks").raise_for_status().json()
-    # Python's own 1.0.0 did not take base64 yet.
-    rust = version == _RUST_SERVER and limits.get("supports_base64_encoding", False)
-    if not rust and tuple(map(int, re.findall(r"\d+", version)[:3])) <= _LAST_UNSAFE:
-        raise StoreError(
-            f"the Chroma server at {url} ({version}) is one in which anybody can run code:"
-            " use `chroma run` of 1.5.9 or newer"
-        )
+def _configuration(at_once: int) -> Any:
+    # When a server writes is its own affair.
+    written = {"batch_size": 1, "sync_threshold": at_once} if at_once else {}
+    return {"hnsw": {**_HNSW, **written}}
 
 
 def _refuse_another(metadata: Mapping[str, Any], identity: EncoderIdentity) -> None:
