@@ -5,14 +5,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from whole import CORPUS, ROOT, run
+from whole import CORPUS, ROOT, one_encoder, run
 
-from assistant import build
+from assistant import build, config
 from assistant.catalog import Catalog
 from assistant.errors import CatalogError, StoreError
 from assistant.generation import Generations, open_index
@@ -233,3 +234,25 @@ class _Past:
 
     def isoformat(self, **_: str) -> str:
         return "1970-01-01T00:00:00+00:00"
+
+
+# What earlier versions left
+
+
+def test_a_data_folder_of_the_first_version_is_opened_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "MiniLM", one_encoder)
+    data = tmp_path / "data"
+    with tarfile.open(Path(__file__).with_name("store-1.tar.xz")) as archive:
+        archive.extractall(data, filter="data")
+    page = tmp_path / "moss.jsonl"
+    page.write_text('{"title": "A Survey of Moss", "abstract": "Moss grows on stones."}')
+    settings = config.load(flags={"data.folder": str(data), "corpus.paths": str(page)}, environ={})
+    with build.Assistant(settings) as assistant:
+        assert assistant.search("owls").papers[0].paper.title == "OwlEar: Hearing Owls at Night"
+        assert assistant.catalog.meta("generation") == "g0001", "it is read as it is"
+        report = assistant.index()
+        assert (report.papers, report.encoded) == (3, 1)
+        assert assistant.search("moss on stones").papers[0].paper.title == "A Survey of Moss"
+        assert assistant.search("bats").papers[0].paper.title == "BatEar: Hearing Bats at Dusk"
