@@ -25,9 +25,11 @@ _AHEAD = 4
 
 
 class _Made(NamedTuple):
+    """What came of some texts, up to the fault that broke it off, if one did."""
+
     texts: list[str]
-    vectors: Vectors
-    readings: list[Reading]
+    parts: list[tuple[Vectors, list[Reading]]]
+    fault: BaseException | None = None
 
 
 class _Batch(NamedTuple):
@@ -87,13 +89,15 @@ class Encoding:
 
     def _made(self, texts: list[str]) -> _Made:
         """Vectors and readings of `texts`, a few at once, so that one may stop soon."""
-        parts = []
+        parts: list[tuple[Vectors, list[Reading]]] = []
         for at in range(0, len(texts), _TEXTS_A_CALL):
             if self._stopped.is_set():
                 raise CancelledError
-            parts.append(self._of(texts[at : at + _TEXTS_A_CALL]))
-        readings = [reading for _, part in parts for reading in part]
-        return _Made(texts, np.concatenate([vectors for vectors, _ in parts]), readings)
+            try:
+                parts.append(self._of(texts[at : at + _TEXTS_A_CALL]))
+            except BaseException as fault:
+                return _Made(texts[:at], parts, fault)
+        return _Made(texts, parts)
 
     def _of(self, texts: list[str]) -> tuple[Vectors, list[Reading]]:
         """The shipped encoder makes both in one go."""
@@ -103,11 +107,15 @@ class Encoding:
         return self._encoder.encode(texts), readings
 
     def _kept(self, done: int, made: "Future[_Made]", told: Told) -> int:
-        texts, vectors, readings = made.result()
-        with self._catalog.transaction():
-            self._catalog.add_vectors(self._encoder.identity, texts, vectors)
-            if self._readings:
-                self._readings.add(texts, readings)
+        texts, parts, fault = made.result()
+        if texts:
+            vectors = np.concatenate([vectors for vectors, _ in parts])
+            with self._catalog.transaction():
+                self._catalog.add_vectors(self._encoder.identity, texts, vectors)
+                if self._readings:
+                    self._readings.add(texts, [one for _, part in parts for one in part])
+        if fault:
+            raise fault
         told(done)
         return len(texts)
 
