@@ -1,10 +1,13 @@
 """Settings -> working parts: the only module that knows them all."""
 
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
-from typing import Self
+from time import monotonic
+from typing import Any, NamedTuple, Self, TypeGuard
 
 from assistant import answerability, config, least
 from assistant.blended import Blended
@@ -12,10 +15,10 @@ from assistant.budget import Budgeted, Ledger
 from assistant.catalog import Catalog
 from assistant.config import EMBEDDED, Settings
 from assistant.encoder import MODELS, MiniLM, OpenAIEncoder
-from assistant.errors import UsageError
-from assistant.generation import Index, Server
+from assistant.errors import CatalogError, IndexMissing, Locked, StoreError, UsageError
+from assistant.generation import Index, Remote, Server, connected
 from assistant.generation import open_index as open_generation
-from assistant.indexer import Indexer
+from assistant.indexer import Indexer, IndexReport, Progress
 from assistant.mentions import Mention, mentions
 from assistant.news import News
 from assistant.prompts import Prompts
@@ -34,7 +37,16 @@ __all__ = ["CATALOG", "AnswerStream", "Assistant"]
 
 _EMBEDDING_MODEL = "text-embedding-3-small"
 _HASH = 16
+_FOLLOW_S = 1.0
 _NO_FILTERS = Filters()
+
+
+class _Open(NamedTuple):
+    """The index that is open, what lets go of it, and the pipeline over it."""
+
+    opened: Index
+    let_go: Callable[[], object]
+    parts: Pipeline
 
 
 class Assistant(Kept):
@@ -48,7 +60,8 @@ class Assistant(Kept):
         self._encoder_given = encoder
         self._llm_given = llm
         self._lock = RLock()
-        self._pipeline: tuple[str, Index, Pipeline] | None = None
+        self._pipeline: _Open | None = None
+        self._look_again = 0.0
         self._others: dict[str, LLM] = {}
         self._first: Assistant | None = None
         """The assistant whose models this one uses, over another corpus."""
@@ -87,7 +100,7 @@ class Assistant(Kept):
             while self._beside:
                 self._beside.popitem()[1][1].close()
             if self._pipeline:
-                self._pipeline[1].close()
+                self._pipeline.let_go()
                 self._pipeline = None
             if "catalog" in self.__dict__:
                 self.catalog.close()
@@ -148,6 +161,14 @@ class Assistant(Kept):
             return self._parts().verify(text, as_of=as_of)
         return verify_against(text, sources, self._minilm, self._judge)
 
+    def ensure_indexed(self, progress: Progress | None = None) -> IndexReport | None:
+        """Index the configured corpus where nothing is indexed yet."""
+        if self._server and self.catalog.meta("generation") is None:
+            # Another machine may have filled the server.
+            with connected(self._server, self._encoder.identity) as store:
+                self._indexer().follow(store)
+        return super().ensure_indexed(progress)
+
     @cached_property
     def catalog(self) -> Catalog:
         """What is known of papers."""
@@ -165,32 +186,76 @@ class Assistant(Kept):
     def _parts(self) -> Pipeline:
         """The pipeline over the generation in use; a new one as soon as the pointer moves."""
         with self._lock:
+            self._follow()
             generation = self.catalog.meta("generation")
-            if self._pipeline is None or self._pipeline[0] != generation:
-                index = open_generation(
-                    self.catalog, self.settings.data.folder, self._encoder.identity, self._server
-                )
-                self._pipeline = (index.generation, index, self._built(index))
-            return self._pipeline[2]
+            if self._pipeline is None or self._pipeline.opened.generation != generation:
+                index = self._opened(self._pipeline.opened if self._pipeline else None)
+                retriever = self._retriever(index)
+                # Who asked the one before may still be reading it.
+                let_go = weakref.finalize(retriever, index.close)
+                self._pipeline = _Open(index, let_go, self._built(retriever))
+            return self._pipeline.parts
 
-    def _built(self, index: Index) -> Pipeline:
-        settings = self.settings
-        readings = Readings(self.catalog, self._minilm)
-        retriever = Retriever(
+    def _follow(self) -> None:
+        """Take over what another machine changed on the server; looked for once a second."""
+        if self._server is None or monotonic() < self._look_again:
+            return
+        self._look_again = monotonic() + _FOLLOW_S
+        open_ = self._pipeline.opened.store if self._pipeline else None
+        store = open_.connected() if isinstance(open_, Remote) else None
+        # Where the server is away, or somebody indexes here, what there is must do.
+        with suppress(StoreError):
+            if store:
+                self._indexer().follow(store)
+            elif open_ is None:
+                with connected(self._server, self._encoder.identity) as store:
+                    self._indexer().follow(store)
+
+    @property
+    def trouble(self) -> str:
+        """What keeps answers from being as good as they could be; empty where nothing does."""
+        store = self._pipeline.opened.store if self._pipeline else None
+        return f"found by words alone: {store.trouble}" if _is_away(store) else ""
+
+    def _opened(self, before: Index | None = None) -> Index:
+        """The index; one that is damaged is made again out of the catalog first."""
+        place = (self.catalog, self.settings.data.folder, self._encoder.identity, self._server)
+        try:
+            return open_generation(*place, before)
+        except (CatalogError, IndexMissing, Locked):
+            raise
+        except StoreError:
+            if self._server:
+                raise
+            with self._indexing:
+                self._indexer().rebuild(_quiet)
+        return open_generation(*place)
+
+    def _retriever(self, index: Index) -> Retriever:
+        readings, chosen = Readings(self.catalog, self._minilm), self.settings.retrieval
+        return Retriever(
             self.catalog,
             index,
             self._encoder,
             readings,
-            candidates=settings.retrieval.candidates,
-            dense_weight=settings.retrieval.dense_weight,
+            candidates=chosen.candidates,
+            dense_weight=chosen.dense_weight,
         )
+
+    def _built(self, retriever: Retriever) -> Pipeline:
         models = Models(
             Relevance.load(MODELS / "quoting.json"),
             Blended.load(MODELS / "refusal.json", answerability.FEATURES),
             self._judge,
         )
         return Pipeline(
-            retriever, readings, models, self._limits(), self.prompts, self._receipt(), self._llm
+            retriever,
+            retriever.readings,
+            models,
+            self._limits(),
+            self.prompts,
+            self._receipt(),
+            self._llm,
         )
 
     def _limits(self) -> Limits:
@@ -281,3 +346,11 @@ class Assistant(Kept):
             return None
         name = self.settings.corpus.name
         return Server(self.settings.store.url, *([f"assistant-{name}"] if name else []))
+
+
+def _is_away(store: object) -> TypeGuard[Remote]:
+    return isinstance(store, Remote) and bool(store.trouble)
+
+
+def _quiet(*_: Any) -> None:
+    """Tell nobody."""

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from assistant import journal
 from assistant.database import Database, damaged
 from assistant.lookup import page_named, paper_named
 from assistant.period import asked, period
@@ -67,6 +68,8 @@ class Catalog:
     def check(self) -> None:
         """Read the whole file; damage is a `CatalogError`."""
         self._database.check()
+        if changed := journal.changed_unasked(self._database):
+            raise damaged(self.path, f"the words of papers {changed}… changed by themselves")
 
     # Pages and sightings
 
@@ -111,7 +114,6 @@ class Catalog:
         with self.transaction():
             for paper in papers:
                 self._set_paper(paper)
-            self._forget_fingerprint()
 
     def _set_paper(self, paper: Paper) -> None:
         days = days_of(paper.date)
@@ -134,11 +136,9 @@ class Catalog:
 
     def remove_papers(self, paper_ids: Iterable[str]) -> None:
         """Take papers out, and their chunks."""
-        with self.transaction():
-            self._database.change_many(
-                "DELETE FROM papers WHERE paper_id = ?", [(paper_id,) for paper_id in paper_ids]
-            )
-            self._forget_fingerprint()
+        self._database.change_many(
+            "DELETE FROM papers WHERE paper_id = ?", [(paper_id,) for paper_id in paper_ids]
+        )
 
     def papers(self, ids: Sequence[str] | None = None) -> list[Paper]:
         """All papers by title, or those of `ids` in that order; an id not known gives none."""
@@ -189,29 +189,20 @@ class Catalog:
 
     def fingerprint(self) -> str:
         """Another one if and only if the papers' words are."""
-        if kept := self.meta("fingerprint"):
-            return kept
-        digest = hashlib.sha256()
-        for row in self._rows("SELECT paper_id, title, abstract FROM papers ORDER BY paper_id"):
-            digest.update(json.dumps(row).encode())
-        return digest.hexdigest()
+        return journal.fingerprint(self._database)
 
     def keep_fingerprint(self) -> str:
         """Work it out once, for all readers to come."""
-        with self.transaction():
-            fingerprint = self.fingerprint()
-            self.set_meta("fingerprint", fingerprint)
-        return fingerprint
-
-    def _forget_fingerprint(self) -> None:
-        self._database.change("DELETE FROM meta WHERE key = 'fingerprint'")
+        journal.keep_digests(self._database)
+        return self.fingerprint()
 
     # Chunks and vectors
 
-    def unchunked(self, encoder: EncoderIdentity) -> list[str]:
-        """The papers that have no chunks for this encoder yet."""
-        sql = "SELECT paper_id FROM papers WHERE chunked_for IS NOT ? ORDER BY paper_id"
-        return [paper_id for (paper_id,) in self._rows(sql, str(encoder))]
+    def unchunked(self, encoder: EncoderIdentity, among: Iterable[str]) -> list[str]:
+        """Those of these papers that have no chunks for this encoder yet."""
+        sql = f"SELECT paper_id FROM papers WHERE chunked_for IS NOT ? AND paper_id {_IN}"
+        rows = self._rows(f"{sql} ORDER BY paper_id", str(encoder), json.dumps(list(among)))
+        return [paper_id for (paper_id,) in rows]
 
     def set_chunks(
         self, encoder: EncoderIdentity, paper_ids: Iterable[str], chunks: Iterable[Chunk]
@@ -250,6 +241,20 @@ class Catalog:
         """The ids of all chunks."""
         return {chunk_id for (chunk_id,) in self._rows("SELECT chunk_id FROM chunks")}
 
+    def count_chunks(self) -> int:
+        """How many chunks there are."""
+        return int(self._rows("SELECT count(*) FROM chunks")[0][0])
+
+    def chunk_ids_after(self, chunk_id: str, limit: int) -> list[str]:
+        """The next ids in order; all of them, a part at a time, from ""."""
+        sql = "SELECT chunk_id FROM chunks WHERE chunk_id > ? ORDER BY chunk_id LIMIT ?"
+        return [id_ for (id_,) in self._rows(sql, chunk_id, limit)]
+
+    def paper_ids_after(self, paper_id: str, limit: int) -> list[str]:
+        """The next ids in order; all of them, a part at a time, from ""."""
+        sql = "SELECT paper_id FROM papers WHERE paper_id > ? ORDER BY paper_id LIMIT ?"
+        return [id_ for (id_,) in self._rows(sql, paper_id, limit)]
+
     def vectors(self, encoder: EncoderIdentity, texts: Iterable[str]) -> dict[str, Vectors]:
         """What this encoder made of those of `texts` that it has read."""
         keys = {_key(text): text for text in texts}
@@ -263,9 +268,12 @@ class Catalog:
     def known_texts(self, encoder: EncoderIdentity, texts: Iterable[str]) -> set[str]:
         """Those of `texts` that this encoder has read."""
         keys = {_key(text): text for text in texts}
-        sql = "SELECT sha256 FROM vectors WHERE encoder = ?"
-        known = {key for (key,) in self._rows(sql, str(encoder))}
-        return {text for key, text in keys.items() if key in known}
+        rows = self._rows(
+            f"SELECT sha256 FROM vectors WHERE encoder = ? AND sha256 {_IN}",
+            str(encoder),
+            json.dumps(list(keys)),
+        )
+        return {keys[key] for (key,) in rows}
 
     def _vector(self, blob: bytes, encoder: EncoderIdentity) -> Vectors:
         if len(blob) != 4 * encoder.dimension:

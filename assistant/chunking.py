@@ -2,12 +2,12 @@
 
 import hashlib
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
-from assistant.schema import Chunk, Encoder, Paper
+from assistant.schema import BatchCounter, Chunk, Encoder, Paper
 from assistant.sentences import split
 
 _SPECIAL_PIECES = 2
@@ -20,15 +20,41 @@ _SHARE_OF_TITLE = 0.5
 def chunk(papers: Sequence[Paper], encoder: Encoder) -> list[Chunk]:
     """Chunks of at most `encoder.max_pieces`, the title counted; no text of a paper is lost."""
     by_id = {paper.paper_id: paper for paper in papers if paper.abstract.strip()}
-    titles = {paper_id: _short_title(paper.title, encoder) for paper_id, paper in by_id.items()}
-    texts: dict[str, list[str]] = {paper_id: [] for paper_id in by_id}
-    for node in _split(list(by_id.values()), titles, encoder):
-        texts[node.ref_doc_id].append(node.get_content())
+    counter = _Counter(encoder)
+    counter.foresee(text for paper in by_id.values() for text in (paper.title, paper.abstract))
+    titles = {id_: _short_title(paper.title, encoder, counter) for id_, paper in by_id.items()}
+    texts = {
+        id_: [paper.abstract.strip()]
+        for id_, paper in by_id.items()
+        if counter(titles[id_]) + counter(paper.abstract) <= encoder.max_pieces - _SPECIAL_PIECES
+    }
+    # Most fit as they are, and need no splitter.
+    long = [paper for id_, paper in by_id.items() if id_ not in texts]
+    for node in _split(long, titles, encoder, counter):
+        texts.setdefault(node.ref_doc_id, []).append(node.get_content())
     return [
         piece
         for paper_id, paper in by_id.items()
-        for piece in _placed(paper, titles[paper_id], texts[paper_id])
+        for piece in _placed(paper, titles[paper_id], texts.get(paper_id, []))
     ]
+
+
+class _Counter:
+    """The encoder's pieces of a text; those of many are counted at once where it can."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._known: dict[str, int] = {}
+
+    def foresee(self, texts: Iterable[str]) -> None:
+        if isinstance(self._encoder, BatchCounter):
+            new = list(dict.fromkeys(texts))
+            self._known.update(zip(new, self._encoder.counts(new), strict=True))
+
+    def __call__(self, text: str) -> int:
+        if text not in self._known:
+            self._known[text] = self._encoder.count(text)
+        return self._known[text]
 
 
 @contextmanager
@@ -41,9 +67,12 @@ def _without_ipv6() -> Iterator[None]:
         socket.has_ipv6 = found
 
 
-def _split(papers: Sequence[Paper], titles: Mapping[str, str], encoder: Encoder) -> Sequence[Any]:
+def _split(
+    papers: Sequence[Paper], titles: Mapping[str, str], encoder: Encoder, counter: _Counter
+) -> Sequence[Any]:
     if not papers:
         return ()
+    counter.foresee(sentence for paper in papers for sentence in _sentences(paper.abstract))
     with _without_ipv6():
         # Seconds to import, and only indexing needs it.
         from llama_index.core.ingestion import IngestionPipeline
@@ -53,7 +82,7 @@ def _split(papers: Sequence[Paper], titles: Mapping[str, str], encoder: Encoder)
     splitter = SentenceSplitter(
         chunk_size=encoder.max_pieces - _SPECIAL_PIECES,
         chunk_overlap=min(_OVERLAP, encoder.max_pieces // 4),
-        tokenizer=lambda text: range(encoder.count(text)),
+        tokenizer=lambda text: range(counter(text)),
         paragraph_separator="\n\n",
         chunking_tokenizer_fn=_sentences,
         include_prev_next_rel=False,
@@ -73,9 +102,9 @@ def _split(papers: Sequence[Paper], titles: Mapping[str, str], encoder: Encoder)
     )
 
 
-def _short_title(title: str, encoder: Encoder) -> str:
+def _short_title(title: str, encoder: Encoder, counter: _Counter) -> str:
     most = int(encoder.max_pieces * _SHARE_OF_TITLE)
-    while (pieces := encoder.count(title)) > most:
+    while (pieces := counter(title)) > most:
         title = title[: len(title) * most // pieces].rpartition(" ")[0] or title[: len(title) // 2]
     return title
 
@@ -88,7 +117,7 @@ def _sentences(text: str) -> list[str]:
 
 def _placed(paper: Paper, title: str, texts: Sequence[str]) -> Iterator[Chunk]:
     """Each text with its place in the abstract, overlapping the one before by one sentence."""
-    sentences = split(paper.abstract)
+    sentences = split(paper.abstract) if len(texts) > 1 else []
     done = 0
     for text in texts:
         # No text between two chunks is left out, so of equal places the last possible is right.

@@ -1,90 +1,26 @@
 """A SQLite file of ours -> rows; it is checked when opened, and changed wholly or not at all."""
 
+import errno
+import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import RLock
 from typing import Any, Self
 from urllib.parse import quote
 
 from assistant.errors import CatalogError, Locked, StoreError
-from assistant.origins import ORIGINS
+from assistant.tables import STEPS
 
 _APPLICATION = 0x61737374  # "asst"
 _BUSY_MS = 10_000
-_SCHEMA = """
-CREATE TABLE pages (
-    page TEXT PRIMARY KEY,
-    path TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    format TEXT NOT NULL
-);
-CREATE TABLE sightings (
-    page TEXT NOT NULL REFERENCES pages ON DELETE CASCADE,
-    position INTEGER NOT NULL,
-    paper_id TEXT NOT NULL,
-    line INTEGER NOT NULL,
-    title TEXT NOT NULL,
-    abstract TEXT NOT NULL,
-    date TEXT,
-    year_inferred INTEGER NOT NULL,
-    author_count INTEGER,
-    authors TEXT NOT NULL,
-    url TEXT,
-    extra TEXT NOT NULL,
-    PRIMARY KEY (page, position)
-);
-CREATE INDEX sightings_of_paper ON sightings (paper_id);
-CREATE TABLE papers (
-    paper_id TEXT PRIMARY KEY,
-    title TEXT NOT NULL,
-    abstract TEXT NOT NULL,
-    date TEXT,
-    first_day TEXT,
-    last_day TEXT,
-    year_inferred INTEGER NOT NULL,
-    author_count INTEGER,
-    authors TEXT NOT NULL,
-    url TEXT,
-    extra TEXT NOT NULL,
-    -- the encoder whose pieces its chunks were counted in; NULL: not chunked since its text changed
-    chunked_for TEXT
-);
-CREATE INDEX papers_by_day ON papers (first_day, last_day);
-CREATE TABLE chunks (
-    chunk_id TEXT PRIMARY KEY,
-    paper_id TEXT NOT NULL REFERENCES papers ON DELETE CASCADE,
-    title TEXT NOT NULL,
-    start INTEGER NOT NULL,
-    "end" INTEGER NOT NULL
-);
-CREATE INDEX chunks_of_paper ON chunks (paper_id);
-CREATE TABLE vectors (
-    encoder TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    vector BLOB NOT NULL,
-    PRIMARY KEY (encoder, sha256)
-) WITHOUT ROWID;
--- the word pieces of a text as the reader understood them; see schema.Reading
-CREATE TABLE readings (
-    reader TEXT NOT NULL,
-    sha256 TEXT NOT NULL,
-    pieces BLOB NOT NULL,
-    starts BLOB NOT NULL,
-    states BLOB NOT NULL,
-    PRIMARY KEY (reader, sha256)
-) WITHOUT ROWID;
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE runs (
-    number INTEGER PRIMARY KEY,
-    finished TEXT NOT NULL,
-    report TEXT NOT NULL
-);
-"""
-# Step n makes of a catalog of version n one of version n + 1; of nothing, the first one.
-_STEPS = (tuple(filter(str.strip, _SCHEMA.split(";\n"))), ORIGINS)
+# Full-text tables of an SQLite without their module cannot be read; their rows stand elsewhere.
+_TABLES = (
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
+    " ORDER BY name"
+)
 
 
 class Database:
@@ -156,29 +92,32 @@ class Database:
 
     def _check(self) -> None:
         version = self._pragma("user_version")
-        if self._pragma("application_id") not in (0, _APPLICATION) or (
-            version == 0 and self.rows("SELECT 1 FROM sqlite_master LIMIT 1")
-        ):
-            raise CatalogError(
-                f"{self.path} is a database of another program: set another `data.folder`"
-            )
-        if version > len(_STEPS):
+        if self._pragma("application_id") not in (0, _APPLICATION):
+            raise self._foreign()
+        if version > len(STEPS):
             raise CatalogError(
                 f"the catalog {self.path} was made by a newer assistant (format {version},"
-                f" this one reads {len(_STEPS)}): upgrade assistant"
+                f" this one reads {len(STEPS)}): upgrade assistant"
             )
-        if version < len(_STEPS) and (version == 0 or _is_writable(self.path)):
+        if version < len(STEPS) and (version == 0 or _is_writable(self.path)):
             self._make()
 
     def _make(self) -> None:
         """Make the tables, or bring those of an earlier version up to date."""
         with self.transaction():
             # Another process may have made them while we waited.
-            for step in _STEPS[self._pragma("user_version") :]:
+            if not self._pragma("user_version") and self.rows("SELECT 1 FROM sqlite_master"):
+                raise self._foreign()
+            for step in STEPS[self._pragma("user_version") :]:
                 for statement in step:
                     self._connection.execute(statement)
             self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-            self._connection.execute(f"PRAGMA user_version = {len(_STEPS)}")
+            self._connection.execute(f"PRAGMA user_version = {len(STEPS)}")
+
+    def _foreign(self) -> CatalogError:
+        return CatalogError(
+            f"{self.path} is a database of another program: set another `data.folder`"
+        )
 
     def _pragma(self, name: str) -> int:
         return int(self.rows(f"PRAGMA {name}")[0][0])
@@ -198,8 +137,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     else:
         # Without its side files, which cannot be made here, SQLite opens it only as immutable.
-        uri = f"file:{quote(str(path))}?mode=ro&immutable=1"
-        connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
+        connection = _connect_to_read(path)
     try:
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -224,6 +162,32 @@ def _guard(path: Path) -> Iterator[None]:
         raise damaged(path, error) from error
 
 
+def rows_sha256(path: Path, without: Collection[str] = ()) -> str:
+    """The hash of all rows of a database of another program, but for the tables `without`.
+
+    One that cannot be read is an `OSError`, as any file is.
+    """
+    whole = hashlib.sha256()
+    try:
+        with closing(_connect_to_read(path)) as connection:
+            connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+            for (name,) in connection.execute(_TABLES).fetchall():
+                if name not in without:
+                    whole.update(f"{name}\n".encode())
+                    for row in connection.execute(f'SELECT * FROM "{name}"'):
+                        whole.update(repr(row).encode("utf-8", "replace"))
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise OSError(errno.EIO, str(error), str(path)) from error
+    return whole.hexdigest()
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    # Who only reads cannot undo what a process that was killed left half done.
+    mode = "rw" if _is_writable(path) else "ro&immutable=1"
+    uri = f"file:{quote(str(path))}?mode={mode}"
+    return sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
+
+
 def damaged(path: Path, reason: object) -> CatalogError:
     """The error for a catalog that can no longer be read."""
     return CatalogError(
@@ -238,6 +202,8 @@ def _unusable(path: Path, error: sqlite3.OperationalError) -> StoreError:
         return Locked(f"another process is writing to {path}: try again when it is done")
     if "full" in reason:
         return StoreError(f"the disk of {path.parent} is full, nothing is lost: make room on it")
+    if "disk I/O error" in reason:
+        return StoreError(f"the disk of {path} fails ({reason}): check it, then try again")
     if "readonly" in reason or "unable to open" in reason:
         return StoreError(f"the folder {path.parent} cannot be written: set another `data.folder`")
     return damaged(path, reason)

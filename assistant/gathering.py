@@ -201,7 +201,7 @@ def _merge(
     database = catalog.database
     listings = kin(database, ids)
     before = words(database, {*ids, *(one.paper_id for one in listings)})
-    papers = merge((one.sighting for one in listings), _known(listings, before))
+    papers = merge((one.sighting for one in listings), _known(listings, {*before, *without}))
     now = {paper.paper_id: paper for paper in papers if paper.paper_id not in without}
     catalog.set_papers(now.values())
     assign(database, papers, listings)

@@ -11,9 +11,10 @@ from time import monotonic
 
 from filelock import FileLock, Timeout
 
+from assistant import journal
 from assistant.catalog import Catalog
-from assistant.chunking import chunk
 from assistant.corpus import Note
+from assistant.encoding import Encoding
 from assistant.errors import Locked, StoreError
 from assistant.gathering import Gathered, Tally, gather, merge_papers
 from assistant.generation import (
@@ -21,17 +22,17 @@ from assistant.generation import (
     Index,
     Progress,
     Server,
+    connected,
     open_index,
     refuse_mismatch,
 )
+from assistant.mirror import Mirror, lock
 from assistant.readings import Readings
 from assistant.removed import mark, removed, unmark
-from assistant.schema import Encoder, EncoderIdentity, Paper, ReadingEncoder
+from assistant.schema import Encoder, Paper
+from assistant.store import Store
 
 __all__ = ["Index", "IndexReport", "Indexer", "Progress", "Server", "open_index"]
-
-_PAPERS_AT_ONCE = 500
-_TEXTS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ class Indexer:
         self._folder = folder
         self._server = server
         self._readings = readings
+        self._mirror: Mirror | None = None
 
     def index(
         self,
@@ -106,7 +108,7 @@ class Indexer:
         started = monotonic()
         if not rebuild:
             refuse_mismatch(self._catalog, self._encoder.identity)
-        with writing(self._folder):
+        with writing(self._folder), self._sharing():
             got = gather(
                 self._catalog,
                 paths,
@@ -135,12 +137,13 @@ class Indexer:
 
     def finish(self, report: IndexReport, progress: Progress = _quiet) -> IndexReport:
         """Make the index anew, for who changed the catalog and holds the writer's lock."""
-        return self._finish(report, monotonic(), progress, afresh=True)
+        with self._sharing():
+            return self._finish(report, monotonic(), progress, afresh=True)
 
     def remove(self, paper_ids: Sequence[str]) -> IndexReport:
         """Take papers out, to stay out until they are put back; nothing is made anew."""
         started = monotonic()
-        with writing(self._folder):
+        with writing(self._folder), self._sharing():
             with self._catalog.transaction():
                 papers = self._catalog.papers(paper_ids)
                 mark(self._catalog, papers)
@@ -155,19 +158,50 @@ class Indexer:
     def put_back(self, paper_ids: Sequence[str], progress: Progress = _quiet) -> IndexReport:
         """Take in again what was removed, out of its sightings."""
         started = monotonic()
-        with writing(self._folder):
+        with writing(self._folder), self._sharing():
             with self._catalog.transaction():
                 unmark(self._catalog, paper_ids)
                 report = _merged(merge_papers(self._catalog, paper_ids, removed(self._catalog)))
             return self._finish(replace(report, kind="put back"), started, progress, afresh=False)
 
+    def follow(self, store: Store) -> bool:
+        """Take over what another machine changed on the server; whether that was anything."""
+        mirror = Mirror(self._catalog, store, self._encoder.identity)
+        if not mirror.is_behind():
+            return False
+        with writing(self._folder):
+            pulled = mirror.pull()
+            self._generations().renew(_quiet)
+        return any(pulled)
+
+    @contextmanager
+    def _sharing(self) -> Iterator[None]:
+        """Where a server has the vectors: be alone in changing it, after what others changed."""
+        if self._server is None:
+            yield
+            return
+        identity = self._encoder.identity
+        with connected(self._server, identity) as store, lock(store):
+            self._mirror = Mirror(self._catalog, store, identity)
+            self._mirror.pull()
+            try:
+                yield
+            finally:
+                self._mirror = None
+
+    def _generations(self) -> Generations:
+        return Generations(self._catalog, self._folder, self._encoder.identity, self._server)
+
     def _finish(
         self, report: IndexReport, started: float, progress: Progress, *, afresh: bool
     ) -> IndexReport:
-        self._chunk(progress)
-        encoded = self._encode(progress)
-        generations = Generations(self._catalog, self._folder, self._encoder.identity, self._server)
-        generation = generations.renew(progress, afresh=afresh)
+        papers = self._touched(afresh=afresh)
+        progress("encode", 0, len(papers))
+        encoding = Encoding(self._catalog, self._encoder, self._readings)
+        encoded = encoding.of(papers, lambda done: progress("encode", done, len(papers)))
+        if self._mirror:
+            self._mirror.push(lambda done, total: progress("send", done, total))
+        generation = self._generations().renew(progress, afresh=afresh)
         return self._noted(replace(report, encoded=encoded, generation=generation), started)
 
     def _noted(self, report: IndexReport, started: float) -> IndexReport:
@@ -175,50 +209,18 @@ class Indexer:
         report = replace(
             report,
             papers=self._catalog.count(),
-            chunks=len(self._catalog.chunk_ids()),
+            chunks=self._catalog.count_chunks(),
             generation=report.generation or self._catalog.meta("generation") or "",
             seconds=round(monotonic() - started, 3),
         )
         self._catalog.add_run(_record(report))
         return report
 
-    def _chunk(self, progress: Progress) -> None:
-        identity = self._encoder.identity
-        todo = self._catalog.unchunked(identity)
-        for start in range(0, len(todo), _PAPERS_AT_ONCE):
-            progress("chunk", start, len(todo))
-            ids = todo[start : start + _PAPERS_AT_ONCE]
-            chunks = chunk(self._catalog.papers(ids), self._encoder)
-            self._catalog.set_chunks(identity, ids, chunks)
-        progress("chunk", len(todo), len(todo))
-
-    def _encode(self, progress: Progress) -> int:
-        """Encode what has no vector yet; each batch is kept, so that a next run goes on there."""
-        identity = self._encoder.identity
-        texts = dict.fromkeys(chunk.embedded_text for chunk in self._catalog.chunks())
-        known = self._catalog.known_texts(identity, texts)
-        if self._readings:
-            known &= self._readings.known(known)
-        # The longest first: then the time that is left is not underestimated.
-        todo = sorted(texts.keys() - known, key=lambda text: (-len(text), text))
-        for start in range(0, len(todo), _TEXTS_AT_ONCE):
-            progress("encode", start, len(todo))
-            batch = todo[start : start + _TEXTS_AT_ONCE]
-            self._keep(identity, batch)
-        progress("encode", len(todo), len(todo))
-        return len(todo)
-
-    def _keep(self, identity: EncoderIdentity, texts: Sequence[str]) -> None:
-        """Keep vectors and readings of `texts`; the shipped encoder makes both in one go."""
-        if isinstance(self._encoder, ReadingEncoder):
-            vectors, readings = self._encoder.encode_and_read(texts)
-        else:
-            vectors = self._encoder.encode(texts)
-            readings = self._readings.reader.read(texts) if self._readings else []
-        with self._catalog.transaction():
-            self._catalog.add_vectors(identity, texts, vectors)
-            if self._readings:
-                self._readings.add(texts, readings)
+    def _touched(self, *, afresh: bool) -> list[str]:
+        """The papers that may lack chunks or vectors."""
+        if afresh or self._catalog.meta("encoder") != str(self._encoder.identity):
+            return sorted(self._catalog.paper_ids())
+        return journal.stale_papers(self._catalog.database)
 
 
 @contextmanager

@@ -76,35 +76,48 @@ def coverage(query: Query, states: Floats) -> float:
 
 def passages(abstract: str, read: Iterable[tuple[Chunk, Reading]]) -> list[Passage]:
     """The sentences of `abstract`, each with its pieces from a chunk that holds it whole."""
-    chunks = sorted(read, key=lambda pair: pair[0].start)
-    return [_passage(abstract, span, chunks) for span in sentences.split(abstract)]
+    chunks = [_part(*pair) for pair in sorted(read, key=lambda pair: pair[0].start)]
+    paper_id = chunks[0].paper_id if chunks else ""
+    return [
+        Passage(paper_id, *span, abstract[span.start : span.end], _states(span, chunks))
+        for span in sentences.split(abstract)
+    ]
 
 
-def _passage(
-    abstract: str, span: sentences.Span, chunks: Sequence[tuple[Chunk, Reading]]
-) -> Passage:
+class _Part(NamedTuple):
+    """A chunk as it was read, its places those of the abstract."""
+
+    paper_id: str
+    start: int
+    end: int
+    starts: list[int]
+    states: Floats
+
+    def between(self, start: int, end: int) -> Floats:
+        """The states of the pieces between two places."""
+        return self.states[bisect_left(self.starts, start) : bisect_left(self.starts, end)]
+
+
+def _part(chunk: Chunk, reading: Reading) -> _Part:
+    shift = len(chunk.embedded_text) - len(chunk.text) - chunk.start
+    starts = (reading.starts - shift).tolist()
+    return _Part(chunk.paper_id, chunk.start, chunk.end, starts, unit(reading.states))
+
+
+def _states(span: sentences.Span, chunks: Sequence[_Part]) -> Floats:
     states: list[Floats] = []
     at = span.start
-    for chunk, reading in chunks:
+    for part in chunks:
         # A sentence longer than a chunk is read in parts.
-        if chunk.start <= at < chunk.end and (chunk.end >= span.end or not _holds(chunks, span)):
-            states.append(_slice(chunk, reading, at, min(span.end, chunk.end)))
-            at = min(span.end, chunk.end)
+        if part.start <= at < part.end and (part.end >= span.end or not _holds(chunks, span)):
+            states.append(part.between(at, min(span.end, part.end)))
+            at = min(span.end, part.end)
             if at >= span.end:
                 break
-    paper_id = chunks[0][0].paper_id if chunks else ""
-    found = np.concatenate(states) if states else np.zeros((0, 64), np.float32)
-    return Passage(paper_id, span.start, span.end, abstract[span.start : span.end], found)
+    if len(states) == 1:
+        return states[0]
+    return np.concatenate(states) if states else np.zeros((0, 64), np.float32)
 
 
-def _holds(chunks: Sequence[tuple[Chunk, Reading]], span: sentences.Span) -> bool:
-    return any(chunk.start <= span.start and span.end <= chunk.end for chunk, _ in chunks)
-
-
-def _slice(chunk: Chunk, reading: Reading, start: int, end: int) -> Floats:
-    """The states of the pieces between two places of the abstract."""
-    shift = len(chunk.embedded_text) - len(chunk.text) - chunk.start
-    starts = reading.starts.tolist()
-    return unit(
-        reading.states[bisect_left(starts, start + shift) : bisect_left(starts, end + shift)]
-    )
+def _holds(chunks: Sequence[_Part], span: sentences.Span) -> bool:
+    return any(part.start <= span.start and span.end <= part.end for part in chunks)

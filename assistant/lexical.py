@@ -1,6 +1,7 @@
 """Papers by their words: a tantivy index of one stemmed field, the title twice in it."""
 
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -35,19 +36,34 @@ class Lexical:
                 return cls(tantivy.Index.open(str(folder)), folder)
             return cls(tantivy.Index(_schema(), str(folder)), folder)
 
-    def add(self, papers: Sequence[Paper]) -> None:
+    def clone(self, folder: Path) -> "Lexical":
+        """The same index in another folder; what is written to one does not show in the other."""
+        with as_store_error("word index", folder):
+            folder.mkdir(parents=True)
+            for path in self._folder.iterdir():
+                if path.suffix != ".lock":
+                    _linked(path, folder / path.name)
+        return Lexical.open(folder)
+
+    def add(self, papers: Iterable[Paper]) -> None:
         """Put papers in; one that is there already is replaced."""
-        with self._writing() as writer:
-            for paper in papers:
-                writer.delete_documents_by_term("paper_id", paper.paper_id)
-                text = f"{paper.title}\n{paper.title}\n{paper.abstract}"
-                writer.add_document(tantivy.Document(paper_id=paper.paper_id, text=_valid(text)))
+        self.change((), papers)
 
     def remove(self, paper_ids: Sequence[str]) -> None:
         """Take papers out; an id that is not there is no error."""
+        self.change(paper_ids, ())
+
+    def change(self, gone: Iterable[str], papers: Iterable[Paper]) -> None:
+        """Take papers out and put others in, all at once; an id that is not there is no error."""
+        fresh = self.count() == 0
         with self._writing() as writer:
-            for paper_id in paper_ids:
+            for paper_id in gone:
                 writer.delete_documents_by_term("paper_id", paper_id)
+            for paper in papers:
+                if not fresh:
+                    writer.delete_documents_by_term("paper_id", paper.paper_id)
+                text = f"{paper.title}\n{paper.title}\n{paper.abstract}"
+                writer.add_document(tantivy.Document(paper_id=paper.paper_id, text=_valid(text)))
 
     def ids(self) -> set[str]:
         """The ids of all papers in it."""
@@ -56,6 +72,11 @@ class Lexical:
     def count(self) -> int:
         """How many papers are in it."""
         return int(self._index.searcher().num_docs)
+
+    def having(self, paper_ids: Sequence[str]) -> set[str]:
+        """Those of `paper_ids` that are in it."""
+        ids = tantivy.Query.term_set_query(self._index.schema, "paper_id", list(paper_ids))
+        return {paper_id for paper_id, _ in self._top(ids, len(paper_ids))}
 
     def search(self, query: str, n: int, paper_ids: set[str] | None = None) -> list[ScoredId]:
         """The papers whose words match `query` best, best first."""
@@ -102,6 +123,15 @@ class Lexical:
             writer.commit()
             writer.wait_merging_threads()
             self._index.reload()
+
+
+def _linked(source: Path, target: Path) -> None:
+    """The same file under a second name: tantivy never writes into one that is there."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        # Not every file system can.
+        shutil.copyfile(source, target)
 
 
 def _schema() -> Any:

@@ -240,7 +240,8 @@ class Pipeline:
             with clock.counting("verify"):
                 return ground(draft, self._readings, self._models.judge)
 
-        several = selection.wants_several(ranking.question, homes)
+        # What is new is listed, not answered: no paper of a list contradicts another.
+        several = bool(news(ranking.question)) or selection.wants_several(ranking.question, homes)
         if self._llm is None:
             chosen = selection.quoted(
                 self._models.quoting, ranking, question, homes, self._limits.max_words

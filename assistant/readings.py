@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from threading import Lock
 
 import numpy as np
+from numpy.typing import NDArray
 
 from assistant import orders
 from assistant.catalog import Catalog
@@ -14,6 +15,9 @@ from assistant.late import Floats, Passage, passages, unit
 from assistant.schema import Chunk, Paper, Reader, Reading
 
 _KEPT = 512
+_STATE = 64
+_TWO_BYTES = 65_536
+_IN = "IN (SELECT value FROM json_each(?))"
 
 
 class Readings:
@@ -37,8 +41,8 @@ class Readings:
             (
                 reader,
                 _key(text),
-                np.asarray(reading.pieces, "<i4").tobytes(),
-                np.asarray(reading.starts, "<i4").tobytes(),
+                _packed(reading.pieces),
+                _packed(reading.starts),
                 reading.states.tobytes(),
             )
             for text, reading in zip(texts, readings, strict=True)
@@ -48,10 +52,10 @@ class Readings:
 
     def known(self, texts: Iterable[str]) -> set[str]:
         """Those of `texts` that were read."""
-        sql = "SELECT sha256 FROM readings WHERE reader = ?"
-        rows = self._catalog.database.rows(sql, (str(self._reader.identity),))
-        known = {key for (key,) in rows}
-        return {text for text in texts if _key(text) in known}
+        keys = {_key(text): text for text in texts}
+        sql = f"SELECT sha256 FROM readings WHERE reader = ? AND sha256 {_IN}"
+        values = (str(self._reader.identity), json.dumps(list(keys)))
+        return {keys[key] for (key,) in self._catalog.database.rows(sql, values)}
 
     def of(self, papers: Sequence[Paper]) -> dict[str, list[Passage]]:
         """The sentences of each paper, by paper id; what was never read is read now."""
@@ -89,7 +93,7 @@ class Readings:
         keys = {_key(text): text for text in texts}
         rows = self._catalog.database.rows(
             "SELECT sha256, pieces, starts, states FROM readings"
-            " WHERE reader = ? AND sha256 IN (SELECT value FROM json_each(?))",
+            f" WHERE reader = ? AND sha256 {_IN}",
             (str(self._reader.identity), json.dumps(list(keys))),
         )
         return {keys[key]: _reading(*blobs) for key, *blobs in rows}
@@ -118,10 +122,19 @@ def states_of(found: Sequence[Passage]) -> Floats:
     return np.concatenate([p.states for p in found]) if found else unit(np.zeros((0, 64), np.int8))
 
 
+def _packed(numbers: NDArray[np.int32]) -> bytes:
+    """Two bytes a number where they fit, as they nearly always do, else four."""
+    return numbers.astype("<u2" if numbers.max(initial=0) < _TWO_BYTES else "<i4").tobytes()
+
+
+def _unpacked(blob: bytes, count: int) -> NDArray[np.int32]:
+    return np.frombuffer(blob, "<u2" if len(blob) == 2 * count else "<i4").astype(np.int32)
+
+
 def _reading(pieces: bytes, starts: bytes, states: bytes) -> Reading:
-    ids = np.frombuffer(pieces, "<i4").astype(np.int32)
-    rows = np.frombuffer(states, np.int8).reshape(len(ids), -1)
-    return Reading(ids, np.frombuffer(starts, "<i4").astype(np.int32), rows)
+    count = len(states) // _STATE
+    rows = np.frombuffer(states, np.int8).reshape(count, _STATE)
+    return Reading(_unpacked(pieces, count), _unpacked(starts, count), rows)
 
 
 def _name(paper: Paper) -> tuple[str, str]:

@@ -62,7 +62,7 @@ class Retriever:
         self._catalog = catalog
         self._index = index
         self._encoder = encoder
-        self._readings = readings
+        self.readings = readings
         self._candidates = candidates
         self._dense_weight = dense_weight
         self._only: set[str] | None = None
@@ -93,10 +93,8 @@ class Retriever:
         if self._only is not None:
             allowed = self._only if allowed is None else allowed & self._only
         vector, asked = self._understood(question)
-        found = self._candidates_of(question, vector, allowed)
-        at_most = max(READ_TOGETHER, top_k)
-        hits = sorted(found, key=lambda hit: (-hit.score, hit.paper.paper_id))[:at_most]
-        read = self._readings.of([hit.paper for hit in hits])
+        hits = self._candidates_of(question, vector, allowed, max(READ_TOGETHER, top_k))
+        read = self.readings.of([hit.paper for hit in hits])
         cover = {id_: coverage(asked, states_of(sentences)) for id_, sentences in read.items()}
         late = _standardised(cover)
         hits = [
@@ -146,16 +144,16 @@ class Retriever:
 
     def _understood(self, question: str) -> tuple[Vectors, Query]:
         """The question's vector and its pieces; the shipped encoder gives both in one pass."""
-        encoder, reader = self._encoder, self._readings.reader
+        encoder, reader = self._encoder, self.readings.reader
         if not isinstance(encoder, ReadingEncoder) or encoder.identity != reader.identity:
             return encoder.encode([question])[0], query(reader, question)
         vectors, (reading,) = encoder.encode_and_read([question])
         return vectors[0], query_of(reading, reader.weights(reading.pieces))
 
     def _candidates_of(
-        self, question: str, vector: Vectors, allowed: set[str] | None
+        self, question: str, vector: Vectors, allowed: set[str] | None, at_most: int
     ) -> list[ScoredPaper]:
-        """What either engine finds, with the fused score."""
+        """The best of what either engine finds, with the fused score."""
         if allowed is not None and not allowed:
             return []
         dense = self._dense(vector, allowed)
@@ -164,7 +162,7 @@ class Retriever:
         fused = _fused(dense, lexical, self._dense_weight)
         by_meaning, by_words = _reasons(dense), _reasons(lexical)
         # Only the papers that will be read are fetched.
-        best = sorted(fused, key=lambda id_: (-fused[id_], id_))[: max(READ_TOGETHER, 100)]
+        best = sorted(fused, key=lambda id_: (-fused[id_], id_))[:at_most]
         return [
             ScoredPaper(
                 paper,

@@ -69,6 +69,11 @@ class Chunk:
         return f"{self.title}\n{self.text}"
 
 
+def paper_of(chunk_id: str) -> str:
+    """The id of the paper that a chunk is of."""
+    return chunk_id.rpartition("-")[0]
+
+
 class ScoredChunk(NamedTuple):
     """A chunk found by one engine; a higher score is nearer."""
 
@@ -285,6 +290,14 @@ class Encoder(Protocol):
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors, float32, shape (len(texts), dimension), in the order given."""
+
+
+@runtime_checkable
+class BatchCounter(Protocol):
+    """An encoder that counts many texts quicker than one by one."""
+
+    def counts(self, texts: Sequence[str]) -> list[int]:
+        """What `count` gives of each text, in the order given."""
 
 
 @runtime_checkable

@@ -74,6 +74,8 @@ HELP = {
     "report": "make the page of a run",
     "judge": "print the judge's card",
     "injection": "tell how often a model obeys planted instructions, defended and not",
+    "size": "measure what indexing and finding cost against the number of papers",
+    "durability": "kill, starve and damage data folders, and count what was lost",
     "fit": "fit quoting.json and refusal.json, print what they reach",
 }
 
@@ -144,6 +146,8 @@ VERBS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "report": _added_by("evals.page"),
     "judge": _added_by("evals.card"),
     "injection": _added_by("evals.injection"),
+    "size": _added_by("evals.size"),
+    "durability": _added_by("evals.durability"),
     "fit": _add_fit,
 }
 

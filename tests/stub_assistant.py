@@ -155,6 +155,8 @@ class StubCatalog:
 class StubAssistant:
     """Says what the test put in its hands, and records what it was asked."""
 
+    trouble = ""
+
     def __init__(self) -> None:
         self.catalog = StubCatalog()
         self.indexed = True

@@ -94,7 +94,7 @@ def test_the_configured_corpus_is_indexed_once(small: Assistant) -> None:
     report = small.ensure_indexed(lambda stage, done, total: stages.append(stage))
     assert report
     assert (report.papers, report.generation) == (1, "g0001")
-    assert list(dict.fromkeys(stages)) == ["read", "chunk", "encode", "store"]
+    assert list(dict.fromkeys(stages)) == ["read", "encode", "store"]
     assert small.ensure_indexed() is None
 
 

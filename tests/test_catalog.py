@@ -187,13 +187,13 @@ def chunk_of(paper: Paper, start: int, end: int) -> Chunk:
 def test_chunks_come_back_with_their_text(catalog: Catalog) -> None:
     catalog.set_papers([FULL])
     chunks = [chunk_of(FULL, 0, 15), chunk_of(FULL, 16, 27)]
-    assert catalog.unchunked(ME) == [FULL.paper_id]
+    assert catalog.unchunked(ME, catalog.paper_ids()) == [FULL.paper_id]
     catalog.set_chunks(ME, [FULL.paper_id], chunks[::-1])
     assert catalog.chunks() == chunks
     assert catalog.chunks([chunks[1].chunk_id, "unknown", chunks[0].chunk_id]) == chunks[::-1]
     assert catalog.chunk_ids() == {c.chunk_id for c in chunks}
-    assert catalog.unchunked(ME) == []
-    assert catalog.unchunked(OTHER) == [FULL.paper_id]
+    assert catalog.unchunked(ME, catalog.paper_ids()) == []
+    assert catalog.unchunked(OTHER, catalog.paper_ids()) == [FULL.paper_id]
 
 
 def test_the_chunks_of_changed_words_are_dropped_and_no_others(catalog: Catalog) -> None:
@@ -201,10 +201,10 @@ def test_the_chunks_of_changed_words_are_dropped_and_no_others(catalog: Catalog)
     catalog.set_chunks(ME, [FULL.paper_id], [chunk_of(FULL, 0, 15)])
     catalog.set_papers([dataclasses.replace(FULL, date="1999")])
     assert len(catalog.chunks()) == 1
-    assert catalog.unchunked(ME) == []
+    assert catalog.unchunked(ME, catalog.paper_ids()) == []
     catalog.set_papers([dataclasses.replace(FULL, abstract="New words.")])
     assert catalog.chunks() == []
-    assert catalog.unchunked(ME) == [FULL.paper_id]
+    assert catalog.unchunked(ME, catalog.paper_ids()) == [FULL.paper_id]
 
 
 def test_the_chunks_of_a_removed_paper_go_with_it(catalog: Catalog) -> None:

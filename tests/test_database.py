@@ -1,6 +1,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from threading import Thread
 
@@ -9,6 +10,7 @@ import pytest
 from assistant import database as database_module
 from assistant.database import Database
 from assistant.errors import CatalogError, Locked, StoreError
+from assistant.tables import STEPS
 
 PUT = "INSERT INTO meta VALUES (?, ?)"
 COUNT = "SELECT count(*) FROM meta"
@@ -142,6 +144,23 @@ def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
         Database.open(path)
 
 
+def test_another_process_may_make_it_at_the_same_time(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pragma = Database._pragma
+
+    def slow(self: Database, name: str) -> int:
+        value = pragma(self, name)
+        if name == "user_version" and not value and not self._connection.in_transaction:
+            monkeypatch.setattr(Database, "_pragma", pragma)
+            Database.open(path).close()
+        return value
+
+    monkeypatch.setattr(Database, "_pragma", slow)
+    with closing(Database.open(path)) as database:
+        assert database.rows(COUNT) == [(0,)]
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match=r"data folder .*file/data cannot be made"):
@@ -161,8 +180,8 @@ def test_a_full_disk_is_said_and_nothing_is_lost(database: Database) -> None:
     assert database.rows("SELECT key FROM meta") == [("a",)]
 
 
-def test_an_error_of_the_disk_is_damage(database: Database) -> None:
-    with pytest.raises(CatalogError, match="disk I/O error"):
+def test_an_error_of_the_disk_is_no_damage(database: Database) -> None:
+    with pytest.raises(StoreError, match=r"fails \(disk I/O error\): check it"):
         raise database_module._unusable(database.path, sqlite3.OperationalError("disk I/O error"))
 
 
@@ -177,3 +196,42 @@ def test_where_nothing_can_be_written_it_is_read(
     with pytest.raises(StoreError, match=r"cannot be written: set another `data\.folder`"):
         reader.change(PUT, ("b", "2"))
     reader.close()
+
+
+def first_version(path: Path) -> sqlite3.Connection:
+    """A catalog as the first version of ours made it."""
+    path.parent.mkdir(parents=True)
+    raw = sqlite3.connect(path)
+    for statement in STEPS[0]:
+        raw.execute(statement)
+    raw.execute("PRAGMA application_id = 1634956148")
+    raw.execute("PRAGMA user_version = 1")
+    return raw
+
+
+def test_a_catalog_of_the_first_version_is_brought_up_to_date(path: Path) -> None:
+    with first_version(path) as raw:
+        raw.execute("INSERT INTO vectors VALUES ('me', 'aa', x'00')")
+        raw.execute("INSERT INTO readings VALUES ('me', 'aa', x'01', x'02', x'03')")
+        columns = "paper_id, title, abstract, year_inferred, authors, extra"
+        raw.execute(f"INSERT INTO papers ({columns}) VALUES ('abc1', 'T', 'A', 0, '[]', '{{}}')")
+    raw.close()
+    database = Database.open(path)
+    assert database.rows("PRAGMA user_version") == [(len(STEPS),)]
+    assert database.rows("SELECT encoder, sha256, vector FROM vectors") == [("me", "aa", b"\0")]
+    assert database.rows("SELECT * FROM readings") == [("me", "aa", b"\1", b"\2", b"\3")]
+    assert database.rows("SELECT * FROM digests") == [("abc", None)]
+    database.close()
+
+
+def test_a_step_that_breaks_off_leaves_the_earlier_version(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first_version(path).close()
+    monkeypatch.setattr(database_module, "STEPS", (STEPS[0], ("CREATE TABLE new (x)", "broken")))
+    with pytest.raises(StoreError):
+        Database.open(path)
+    raw = sqlite3.connect(path)
+    assert raw.execute("PRAGMA user_version").fetchone() == (1,)
+    assert raw.execute("SELECT * FROM sqlite_master WHERE name = 'new'").fetchall() == []
+    raw.close()

@@ -8,15 +8,15 @@
 10 rag  indexer
 9  repairing  sides
 8  refusal  answerability  selection  condense  answering  grounding  news
-7  retriever  quoting  verify  opening  encoding
+7  retriever  quoting  verify  opening  encoding  mirror
 6  readings  generation  contents  relevance  gathering  removed  mentions
 5  corpus  catalog  chunking  encoder  store  lexical  llm  prompts  citations  late  question
 4  sightings
 3  rows  journal  budget  export  feedback  least  orders  restored  titles  blended
 2  config  records  tokens  sentences  words  logistic  period  lookup  damage  database  marks
    trees  clock  stream
-1  identifiers
-0  schema  errors  redact  clean  origins  difference  tables
+1  identifiers  tables
+0  schema  errors  redact  clean  origins  difference
 """
 
 import ast
@@ -35,15 +35,15 @@ LAYERS = {
     name: layer
     for layer, names in enumerate(
         (
-            "schema errors redact clean origins difference tables",
-            "identifiers",
+            "schema errors redact clean origins difference",
+            "identifiers tables",
             "config records tokens sentences words logistic period lookup damage database marks"
             " trees clock stream",
             "rows journal budget export feedback least orders restored titles blended",
             "sightings",
             "corpus catalog chunking encoder store lexical llm prompts citations late question",
             "readings generation contents relevance gathering removed mentions",
-            "retriever quoting verify opening encoding",
+            "retriever quoting verify opening encoding mirror",
             "refusal answerability selection condense answering grounding news",
             "repairing sides",
             "rag indexer",

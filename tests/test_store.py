@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from chroma_server import running
 
-from assistant import store as store_module
 from assistant.errors import ConfigError, EncoderMismatch, StoreError
 from assistant.schema import Chunk, EncoderIdentity, Vectors
 from assistant.store import Store
+from assistant.store import client as store_module
 
 ME = EncoderIdentity("fake", 16, "a" * 64)
 OTHER = EncoderIdentity("other", 16, "b" * 64)
@@ -146,7 +146,7 @@ def test_texts_stay_in_the_catalog_but_travel_to_a_server(tmp_path: Path, server
     with Store.open(tmp_path, ME) as local:
         local.add(chunks(1), vectors(2))
         assert local._collection.get("p000-1")["documents"] == [None]
-        assert local._collection.get("p000-1")["metadatas"] == [{"paper_id": "p000"}]
+        assert local._collection.get("p000-1")["metadatas"] == [None]
     with Store.connect(server, "texts", ME) as remote:
         remote.add(chunks(1), vectors(2))
         kept = remote._collection.get("p000-1")

@@ -95,7 +95,11 @@ class Session:
         with Assistant.open(settings=settings) as assistant:
             if indexed:
                 self.make_ready(assistant)
-            yield assistant
+            try:
+                yield assistant
+            finally:
+                if assistant.trouble:
+                    self.err.put((assistant.trouble, "yellow"))
 
     def make_ready(self, assistant: "Assistant") -> None:
         """Indexes the configured corpus where nothing is indexed yet; asks once in a session."""

@@ -1,0 +1,229 @@
+"""Several machines and one Chroma server: each has its own data folder and knows the address."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import chromadb
+import pytest
+from chroma_server import running
+from whole import one_encoder
+
+from assistant import Assistant, build, config
+from assistant.errors import Locked, StoreError
+from assistant.generation import Server, connected, remote
+from assistant.mirror import lock
+from assistant.schema import Filters
+from assistant.store import Store
+
+OWLS = {
+    "title": "OwlEar: Hearing Owls at Night",
+    "abstract": "OwlEar hears 81 percent of owls.\nIt costs little.",
+    "date": "2021-03",
+    "authors": ["Ann Owl", "Bo Bird"],
+    "url": "https://example.org/owls",
+    "venue": "Nights",
+}
+BATS = {"title": "BatEar: Hearing Bats at Dusk", "abstract": "BatEar hears 64 percent of bats."}
+BEES = {"title": "BeeEye: Seeing Bees at Noon", "abstract": "BeeEye sees 99 percent of bees."}
+
+Machine = Callable[..., Assistant]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with running(tmp_path_factory.mktemp("server")) as url:
+        yield url
+
+
+@pytest.fixture
+def address(server: str) -> str:
+    """The server, with nothing on it."""
+    empty(server)
+    return server
+
+
+def empty(url: str) -> None:
+    client = chromadb.HttpClient(urlsplit(url).hostname or "", urlsplit(url).port or 0)
+    for collection in client.list_collections():
+        client.delete_collection(collection.name)
+    client.close()  # type: ignore[attr-defined]
+    for server in (client._server, client._admin_client._server):  # type: ignore[attr-defined]
+        server._session.close()
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    monkeypatch.setattr(build, "MiniLM", one_encoder)
+    monkeypatch.setattr(build, "_FOLLOW_S", 0.0)
+    monkeypatch.setattr(remote, "_AGAIN_S", 0.0)
+    opened: list[Assistant] = []
+
+    def made(name: str, url: str, *papers: dict[str, object]) -> Assistant:
+        write(tmp_path / name, *papers)
+        flags = {
+            "data.folder": str(tmp_path / f"{name} data"),
+            "corpus.paths": str(tmp_path / name),
+            "store.url": url,
+        }
+        opened.append(Assistant(config.load(flags=flags, environ={})))
+        return opened[-1]
+
+    yield made
+    for assistant in opened:
+        assistant.close()
+
+
+def write(folder: Path, *papers: dict[str, object]) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "page.jsonl").write_text("\n".join(map(json.dumps, papers)), encoding="utf-8")
+
+
+def first(assistant: Assistant, question: str) -> str:
+    found = assistant.search(question).papers
+    return found[0].paper.title if found else ""
+
+
+def titles(assistant: Assistant) -> set[str]:
+    return {paper.title for paper in assistant.catalog.papers()}
+
+
+def test_a_machine_that_knows_only_the_address_answers(address: str, machine: Machine) -> None:
+    one, other = machine("one", address, OWLS, BATS), machine("other", address)
+    one.index()
+    assert other.ensure_indexed() is None, "it takes what is there, and indexes nothing of its own"
+    answer = other.ask("How many owls does OwlEar hear?").answer()
+    assert answer.text == one.ask("How many owls does OwlEar hear?").answer().text
+    assert answer.citations[0].title == OWLS["title"]
+    (mine,) = (p for p in one.catalog.papers() if p.title == OWLS["title"])
+    (theirs,) = (p for p in other.catalog.papers() if p.title == OWLS["title"])
+    for name in ("paper_id", "abstract", "date", "authors", "url", "extra"):
+        assert getattr(theirs, name) == getattr(mine, name), name
+    assert other.search("hearing", filters=Filters(year=2021)).papers[0].paper == theirs
+    found = other.search("OwlEar").papers[0]
+    assert found.dense
+    assert found.lexical
+    assert other.catalog.fingerprint() == one.catalog.fingerprint()
+
+
+def test_it_follows_what_changes(address: str, machine: Machine, tmp_path: Path) -> None:
+    one, other = machine("one", address, OWLS, BATS), machine("other", address)
+    one.index()
+    other.ensure_indexed()
+    write(tmp_path / "one", {**OWLS, "abstract": "OwlEar hears all owls."}, BEES)
+    one.index()
+    assert first(other, "Who sees bees?") == BEES["title"]
+    assert titles(other) == {OWLS["title"], BEES["title"]}
+    assert "all owls" in other.search("owls").papers[0].paper.abstract
+    write(tmp_path / "one", {**OWLS, "abstract": "OwlEar hears all owls.", "date": "1999"}, BEES)
+    one.index()
+    assert other.search("owls").papers[0].paper.date == "1999"
+
+
+def test_two_machines_that_index_each_their_own_have_both(address: str, machine: Machine) -> None:
+    one, other = machine("one", address, OWLS), machine("other", address, BATS)
+    one.index()
+    other.index()
+    for each in (one, other):
+        assert first(each, "Who hears owls?") == OWLS["title"]
+        assert first(each, "Who hears bats?") == BATS["title"]
+        assert titles(each) == {OWLS["title"], BATS["title"]}
+    assert one.index().encoded == 0
+
+
+def test_one_machine_at_a_time_changes_the_server(
+    address: str, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = machine("one", address, OWLS), machine("other", address, BATS)
+    one.index()
+    with connected(Server(address), one_encoder().identity) as store, lock(store):
+        with pytest.raises(Locked, match=r"another machine is indexing \(.*process \d+\)") as it:
+            other.index()
+        assert it.value.exit_code == 75
+        assert first(one, "Who hears owls?") == OWLS["title"], "reading goes on"
+    other.index()
+    monkeypatch.setattr("assistant.mirror._LEASE_S", -1.0)
+    store = connected(Server(address), one_encoder().identity)
+    store.take_lock({"by": "one that was killed", "until": 0.0})
+    store.close()
+    other.index()
+
+
+def test_a_server_that_is_away_leaves_the_words_and_says_so(
+    machine: Machine, tmp_path: Path
+) -> None:
+    with running(tmp_path / "server") as url:
+        one = machine("one", url, OWLS, BATS)
+        one.index()
+        assert one.search("owls").papers[0].dense
+        assert one.trouble == ""
+    hit = one.search("Who hears owls?").papers[0]
+    assert (hit.paper.title, hit.dense) == (OWLS["title"], None)
+    assert one.trouble.startswith("found by words alone: ")
+    assert url in one.trouble
+    assert "\n" not in one.trouble
+    with pytest.raises(StoreError, match=r"check `store\.url`, and that the server runs"):
+        one.index()
+
+
+def test_a_server_that_comes_back_is_used_again(address: str, machine: Machine) -> None:
+    one = machine("one", address, OWLS)
+    one.index()
+    one.search("owls")
+    parts = one._pipeline
+    assert parts
+    assert isinstance(parts.opened.store, remote.Remote)
+    parts.opened.store._is_away(StoreError("gone for a while"))
+    parts.opened.store.close()
+    assert one.trouble == "found by words alone: gone for a while"
+    assert one.search("owls").papers[0].dense
+    assert one.trouble == ""
+
+
+def test_with_no_server_and_nothing_here_it_is_one_clear_line(machine: Machine) -> None:
+    alone = machine("alone", "http://127.0.0.1:9", OWLS)
+    with pytest.raises(StoreError, match=r"Chroma server at http://127.0.0.1:9 .*store\.url"):
+        alone.ensure_indexed()
+
+
+def test_a_server_that_was_emptied_takes_nothing_away(
+    address: str, machine: Machine, tmp_path: Path
+) -> None:
+    one = machine("one", address, OWLS, BATS)
+    one.index()
+    empty(address)
+    assert first(one, "Who hears owls?") == OWLS["title"]
+    write(tmp_path / "one", OWLS, BATS, BEES)
+    one.index()
+    assert titles(one) == {OWLS["title"], BATS["title"], BEES["title"]}
+    other = machine("other", address)
+    other.ensure_indexed()
+    assert titles(other) == titles(one)
+
+
+def test_the_abstract_is_put_together_again_from_many_chunks(
+    address: str, machine: Machine
+) -> None:
+    said = "Sentence {} of the owls' long tale has quite a few words."
+    long = "  ".join(said.format(n) for n in range(60))
+    one, other = machine("one", address, {**OWLS, "abstract": long}), machine("other", address)
+    one.index()
+    other.ensure_indexed()
+    (mine,), (theirs,) = one.catalog.papers(), other.catalog.papers()
+    assert len(one.catalog.chunks_of([mine.paper_id])) > 2
+    assert theirs.abstract == mine.abstract
+
+
+def test_what_is_sent_is_all_there_is(address: str, machine: Machine) -> None:
+    one = machine("one", address, OWLS)
+    one.index()
+    with Store.connect(address, _name(), one_encoder().identity) as store:
+        ((chunk, beside),) = store.chunks_of([one.catalog.papers()[0].paper_id])
+    assert chunk.text == one.catalog.papers()[0].abstract
+    assert json.loads(str(beside["paper"]))["authors"] == OWLS["authors"]
+
+
+def _name() -> str:
+    identity = one_encoder().identity
+    return f"assistant-{identity.sha256[:8]}-{identity.dimension}"
