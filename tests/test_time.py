@@ -56,6 +56,14 @@ def test_a_follow_up_is_made_of_nothing_later(keep: Keeping) -> None:
     assert {hit.paper.title for hit in then.papers} <= {OWLS, BATS}
 
 
+def test_a_word_that_only_later_papers_have_is_not_known(keep: Keeping) -> None:
+    with Assistant(config.load()) as assistant:
+        retriever = assistant._parts()._retriever
+        assert retriever.knows("moths")
+        assert not retriever.as_of("2022").knows("moths")
+        assert retriever.as_of("2023").knows("moths")
+
+
 def test_a_claim_is_held_against_nothing_later(keep: Keeping) -> None:
     claim = "MothEye counts moths at street lamps with a camera."
     now = keep("verify", "-", "--json", stdin=claim).json["sentences"][0]
@@ -110,6 +118,13 @@ def test_what_is_new_comes_newest_first_and_cites(keep: Keeping) -> None:
     assert all(one["verdict"] == "supported" for one in ran.json["sentences"])
     ran = keep("ask", "What is new on hearing owls and bats since 2022?", "--json")
     assert [one["title"] for one in ran.json["citations"]] == [BATS]
+
+
+def test_the_newest_comes_before_the_nearest(keep: Keeping) -> None:
+    topic = "OwlEar hears owls with a microphone"
+    assert keep.found(topic, "--since", "2021")[:2] == [OWLS, BATS]
+    papers = keep("new", topic, "--since", "2021", "--json").json["papers"]
+    assert [one["title"] for one in papers] == [BATS, OWLS]
 
 
 def test_where_nothing_is_new_it_says_so(keep: Keeping) -> None:

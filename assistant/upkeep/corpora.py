@@ -87,9 +87,9 @@ def remember(catalog: Catalog, paths: Sequence[Path | str]) -> None:
 
 
 def remembered(catalog: Catalog) -> list[Path]:
-    """The files and folders that a corpus was made of, as far as they are there."""
+    """The files, folders and patterns that a corpus was made of, as far as they are there."""
     known = [Path(path) for path in json.loads(catalog.meta(_PATHS) or "[]")]
-    return [path for path in known if path.exists()]
+    return [path for path in known if path.exists() or set("*?[") & set(path.name)]
 
 
 def _held(settings: Settings, name: str) -> Held:
