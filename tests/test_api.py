@@ -362,6 +362,7 @@ STATUS = {
     "ProviderError": 502,
     "ProviderAuthError": 502,
     "ProviderRateLimit": 429,
+    "BudgetSpent": 429,
     "ProviderTimeout": 504,
     "ProviderUnreachable": 502,
     "ProviderInterrupted": 502,

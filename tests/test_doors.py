@@ -23,7 +23,7 @@ WRITERS = {
 # Who may turn values into JSON for a reader; the others keep it in the database.
 JSON = {"assistant.records"}
 KEPT = {
-    "assistant.catalog", "assistant.generation", "assistant.indexer",
+    "assistant.budget", "assistant.catalog", "assistant.generation", "assistant.indexer",
     "assistant.readings", "assistant.rows",
 }  # fmt: skip
 # What they put between tags is their own, or goes through for_prompt.

@@ -54,7 +54,7 @@ def create_app(assistant: "Assistant", *, page: bool = True) -> FastAPI:
     routers = (native.routes(served), completions.routes(served))
     for router in routers:
         app.include_router(router)
-    mount_mcp(app, assistant, turns, served.journal)
+    mount_mcp(app, assistant, turns, served.journal, settings.server.body_kb * 1000)
     _close_rest(app, [*app.router.routes, *(one for router in routers for one in router.routes)])
     if page:
         # Gradio takes seconds to import.

@@ -80,9 +80,14 @@ def make_server(assistant: "Assistant", turns: Turns, journal: Journal) -> "Serv
     )
 
 
-def mount_mcp(app: FastAPI, assistant: "Assistant", turns: Turns, journal: Journal) -> None:
+def mount_mcp(
+    app: FastAPI,
+    assistant: "Assistant",
+    turns: Turns,
+    journal: Journal,
+    body_limit: int = 1_000_000,
+) -> None:
     """Adds POST /mcp to the app; the app's own lifespan starts and ends it."""
-    body_limit = assistant.settings.server.body_kb * 1000
     address = _Address(make_server(assistant, turns, journal), body_limit)
     app.router.routes.append(Route(PATH, address, methods=["POST"], include_in_schema=False))
     before = app.router.lifespan_context
