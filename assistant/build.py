@@ -252,24 +252,10 @@ class Assistant(Kept):
             retriever,
             retriever.readings,
             models,
-            self._limits(),
+            Limits.of(self.settings),
             self.prompts,
             self._receipt(),
             self._llm,
-        )
-
-    def _limits(self) -> Limits:
-        answer, floors = self.settings.answer, self.settings.refusal
-        return Limits(
-            top_k=self.settings.retrieval.top_k,
-            max_words=answer.max_words,
-            max_tokens=answer.max_tokens,
-            context_tokens=answer.context_tokens,
-            floor=floors.floor,
-            stated_floor=floors.stated_floor,
-            samples=answer.samples,
-            repairs=answer.repairs,
-            strike=answer.unsupported == "strike",
         )
 
     def _receipt(self) -> Receipt:

@@ -3,14 +3,14 @@
 import copy
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from assistant import answerability, condense, refusal, selection, sentences, sides, tokens
 from assistant.answering import embedded
 from assistant.blended import Blended
 from assistant.citations import Draft, without_marks
 from assistant.clock import Clock
-from assistant.config import EMBEDDED
+from assistant.config import EMBEDDED, Settings
 from assistant.errors import UsageError
 from assistant.grounding import Grounded, ground, verdict_of
 from assistant.late import Passage
@@ -65,6 +65,22 @@ class Limits:
     samples: int = 1
     repairs: int = 0
     strike: bool = False
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The numbers as they are set."""
+        answer, floors = settings.answer, settings.refusal
+        return cls(
+            top_k=settings.retrieval.top_k,
+            max_words=answer.max_words,
+            max_tokens=answer.max_tokens,
+            context_tokens=answer.context_tokens,
+            floor=floors.floor,
+            stated_floor=floors.stated_floor,
+            samples=answer.samples,
+            repairs=answer.repairs,
+            strike=answer.unsupported == "strike",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,15 +93,7 @@ class Parts:
 
     def pipeline(self, fitted: Fitted, judge: Judge | None = None) -> Pipeline:
         """The embedded default as `fitted` makes it; another judge can be handed in."""
-        answer, floors = self.settings.answer, self.settings.refusal
-        limits = Limits(
-            top_k=self.settings.retrieval.top_k,
-            max_words=answer.max_words,
-            max_tokens=answer.max_tokens,
-            context_tokens=answer.context_tokens,
-            floor=floors.floor,
-            stated_floor=floors.stated_floor,
-        )
+        limits = Limits.of(self.settings)
         reader = self.readings.reader
         judge = judge or Judge(reader, self.settings.verify.threshold)
         receipt = Receipt(
