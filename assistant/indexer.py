@@ -149,11 +149,7 @@ class Indexer:
                 mark(self._catalog, papers)
                 self._catalog.remove_papers(paper.paper_id for paper in papers)
             report = _removal(papers)
-            if self._server:
-                # Other machines find what the server holds.
-                return self._finish(report, started, _quiet, afresh=False)
-            # What the index still holds of them nobody finds here: papers come from the catalog.
-            return self._noted(report, started)
+            return self._finish(report, started, _quiet, afresh=False)
 
     def put_back(self, paper_ids: Sequence[str], progress: Progress = _quiet) -> IndexReport:
         """Take in again what was removed, out of its sightings."""

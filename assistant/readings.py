@@ -15,7 +15,8 @@ from assistant.late import Floats, Passage, passages, unit
 from assistant.schema import Chunk, Paper, Reader, Reading
 
 _KEPT = 512
-_STATE = 64
+STATE = 64
+"""Numbers, of a byte each, in the state of a piece."""
 _TWO_BYTES = 65_536
 _IN = "IN (SELECT value FROM json_each(?))"
 
@@ -132,8 +133,8 @@ def _unpacked(blob: bytes, count: int) -> NDArray[np.int32]:
 
 
 def _reading(pieces: bytes, starts: bytes, states: bytes) -> Reading:
-    count = len(states) // _STATE
-    rows = np.frombuffer(states, np.int8).reshape(count, _STATE)
+    count = len(states) // STATE
+    rows = np.frombuffer(states, np.int8).reshape(count, STATE)
     return Reading(_unpacked(pieces, count), _unpacked(starts, count), rows)
 
 

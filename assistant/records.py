@@ -79,8 +79,13 @@ def answer_record(answer: Answer, id: Any = None) -> Record:
         "usage": answer.usage._asdict(),
         "timings_ms": {name: _number(ms, 1) for name, ms in answer.timings_ms.items()},
         "receipt": answer.receipt._asdict(),
-        "struck": [{"text": one.text, **_verdict(one)} for one in answer.struck],
+        # Where nothing was, the record is what it was before anything could be.
+        **({"struck": [_struck(one) for one in answer.struck]} if answer.struck else {}),
     }
+
+
+def _struck(sentence: Sentence) -> Record:
+    return {"text": sentence.text, **_verdict(sentence)}
 
 
 def search_record(question: str, papers: Iterable[ScoredPaper], id: Any = None) -> Record:

@@ -243,7 +243,7 @@ def test_rebuilding_makes_the_indexes_of_the_catalog_alone(keep: Keeping) -> Non
         page.unlink()
     for seal in (keep.data / "index").rglob("seal.json"):
         seal.write_text("broken")
-    assert keep("search", "owls").code == 6
+    # The next question would mend it by itself.
     ran = keep("index", "--rebuild")
     assert (ran.code, "0 newly embedded" in ran.out) == (0, True)
     assert "made anew of the catalog: 4 papers" in ran.out

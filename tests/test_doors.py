@@ -23,11 +23,13 @@ WRITERS = {
 # Who may turn values into JSON for a reader; the others keep it in the database.
 JSON = {"assistant.records"}
 KEPT = {
-    "assistant.budget", "assistant.catalog", "assistant.generation", "assistant.indexer",
-    "assistant.readings", "assistant.rows",
+    "assistant.budget", "assistant.catalog", "assistant.generation.recent",
+    "assistant.generation.seal", "assistant.indexer", "assistant.journal", "assistant.mirror",
+    "assistant.readings", "assistant.rows", "assistant.sightings", "assistant.upkeep.corpora",
+    "assistant.upkeep.portable", "assistant.upkeep.taking",
 }  # fmt: skip
-# What they put between tags is their own, or goes through for_prompt.
-OWN = {"assistant.prompts", "assistant.ui.page"}
+# What they put between tags is their own, goes through for_prompt, or is parsed again.
+OWN = {"assistant.corpus.atom", "assistant.prompts", "assistant.ui.page"}
 MARKUP = ("</", "<span", "<div", "<button", "<p", "<li", "<mark", "<details", "<a ")
 
 

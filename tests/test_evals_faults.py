@@ -308,18 +308,19 @@ class Puppet:
     _RULE = "nothing from memory"
 
     def stream(self, messages: Sequence[Message], *, max_tokens: int) -> Iterator[Piece]:
-        system, asked = messages[0].content, messages[-1].content
+        # A second request holds the sources of the first.
+        system, asked = messages[0].content, "\n".join(one.content for one in messages[1:])
         first = re.search(r"<source 1 [^>]*>\n(?:Title: )?(.*?)</source 1", asked, re.DOTALL)
         if first is None:
             yield Piece(re.findall(r"Last question: (.*)", asked)[-1])
-        elif self._RULE in system:
-            told = sentences.texts(first[1].partition("\n")[2])
-            yield Piece(" ".join(f"{text.rstrip('.')} [1]." for text in told[:2]))
         else:
-            yield Piece(
-                "The idea goes back to a workshop in Lisbon and was sold to three banks [1]. "
-                "It was trained for nine weeks on 4,096 chips and won a prize in Tokyo [1]."
-            )
+            told = sentences.texts(first[1].partition("\n")[2])[:2]
+            if self._RULE not in system:
+                # Where no source bore out any of it, the answer would be withheld.
+                told[1:] = [
+                    "It was trained for nine weeks on 4,096 chips and won a prize in Tokyo."
+                ]
+            yield Piece(" ".join(f"{text.rstrip('.')} [1]." for text in told))
         yield Piece("", Usage(100, 10, 1))
 
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from assistant import config
+from assistant import answerability, config
 from assistant.build import Assistant
 from assistant.corpus import merge, read_paths
 from assistant.rag import Pipeline, SearchResult
@@ -252,5 +253,8 @@ def test_a_fit_repeats_and_is_read_back(found: list[Case], tmp_path: Path) -> No
     fit.written(fitted, tmp_path)
     assert fit.as_json(fit_models(found).refusal) == fit.as_json(fitted.refusal)
     again = shipped(tmp_path)
-    assert again.quoting.weights.tolist() == fitted.quoting.weights.tolist()
-    assert again.refusal.bias == fitted.refusal.bias
+    assert again.quoting.logistic.weights.tolist() == fitted.quoting.logistic.weights.tolist()
+    assert again.quoting.axes.tolist() == fitted.quoting.axes.tolist()
+    assert again.refusal.shift == fitted.refusal.shift
+    rows = np.linspace(-1, 1, 2 * len(answerability.FEATURES)).reshape(2, -1)
+    assert again.refusal.odds(rows).tolist() == fitted.refusal.odds(rows).tolist()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from assistant import database
+from assistant import database, tables
 from assistant.catalog import Catalog
 from assistant.errors import CorpusError
 from assistant.gathering import Gathered, gather
@@ -331,7 +331,8 @@ def test_the_versions_of_a_paper_go_with_it_or_over_to_the_one_it_became(room: R
 def test_a_catalog_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
     path = tmp_path / "catalog.sqlite"
     with closing(sqlite3.connect(path)) as raw, raw:
-        raw.executescript(database._SCHEMA)
+        for statement in tables.STEPS[0]:
+            raw.execute(statement)
         raw.execute(
             "INSERT INTO pages VALUES ('a.jsonl', '/nowhere/a.jsonl', 'hash', 'json lines')"
         )

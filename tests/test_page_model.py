@@ -57,7 +57,8 @@ def test_the_status_line_names_the_model_and_its_server(visit: Visit, server: Pr
 def test_a_sentence_that_is_not_supported_is_marked_with_the_reason_in_words(
     visit: Visit, server: Provider
 ) -> None:
-    server.enqueue(says(f"{STORES} {WRONG} {NOWHERE}"))
+    # Asked again, since so little is borne out, the model insists.
+    server.enqueue(*[says(f"{STORES} {WRONG} {NOWHERE}")] * 2)
     visit.ask(SERVING)
     doubts = visit.last(".doubt").all_inner_texts()
     assert len(doubts) == 2

@@ -78,7 +78,6 @@ def test_an_answer_has_the_shape_that_others_rely_on() -> None:
         "usage": {"prompt_tokens": 12, "completion_tokens": 34, "requests": 0},
         "timings_ms": {"retrieve": 3.1, "total": 10.0},
         "receipt": {"corpus": "c", "prompts": "p", "encoder": "e", "version": "0.1.0"},
-        "struck": [],
     }
 
 

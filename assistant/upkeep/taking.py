@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from assistant.catalog import Catalog
 from assistant.clean import at_entry
 from assistant.errors import CorpusError, UsageError
+from assistant.readings import STATE
 from assistant.upkeep.portable import (
     ENCODED,
     FORMAT,
@@ -215,4 +216,6 @@ def _fits(row: Mapping[str, Any]) -> bool:
         dimension = str(row.get("encoder")).split("/")[-2:-1]
         return [str(len(row["vector"]) // 4)] == dimension and len(row["vector"]) % 4 == 0
     pieces, starts, states = (len(row.get(name) or b"") for name in ("pieces", "starts", "states"))
-    return pieces == starts and pieces % 4 == 0 and (states % (pieces // 4 or 1) == 0)
+    count, rest = divmod(states, STATE)
+    # Two or four bytes a number, as they fit.
+    return not rest and {pieces, starts} <= {2 * count, 4 * count}
