@@ -89,7 +89,7 @@ def test_a_close_second_gets_a_few_words(corpus: Corpus) -> None:
     assert (first, second) == close.papers
     assert words([quote.passage.text for quote in quotes]) <= 50
     assert len(few) == 1 or words([quote.passage.text for quote in few]) <= 30
-    far = scored(ranking, 5.0, 3.0)
+    far = scored(ranking, 5.0, 2.0)
     assert len(quoted(quoting_model(), far, question, [], 80)) == 1
 
 
