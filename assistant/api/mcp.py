@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -112,6 +113,8 @@ async def serve_stdio(assistant: "Assistant") -> int:
             await _talk(server)
             tasks.cancel_scope.cancel()
     finally:
+        # What a thread still asked of a loop that is ending is never begun, and need not be told.
+        warnings.filterwarnings("ignore", r"coroutine .* was never awaited", RuntimeWarning)
         turns.stop()
         turns.join(_LEAVING_S)
     return 128 + signals[0] if signals else 0

@@ -73,6 +73,9 @@ def browse_tab(assistant: "Assistant", desk: Desk) -> None:
     part: dict[str, Any] = {
         "inputs": [view, words, page, since, until, *chosen],
         "outputs": [view, table],
+        # In the order in which they were wished: a slow earlier filter must not undo a later one.
+        "concurrency_limit": 1,
+        "concurrency_id": "table",
         **quiet,
     }
     shown = [desk.tabs.select, *([] if desk.corpus is None else [desk.corpus.change])]
