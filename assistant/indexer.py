@@ -141,7 +141,7 @@ class Indexer:
             return self._finish(report, monotonic(), progress, afresh=True)
 
     def remove(self, paper_ids: Sequence[str]) -> IndexReport:
-        """Take papers out, to stay out until they are put back; nothing is made anew."""
+        """Take papers out, to stay out until they are put back; nothing is encoded."""
         started = monotonic()
         with writing(self._folder), self._sharing():
             with self._catalog.transaction():

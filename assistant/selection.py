@@ -11,7 +11,7 @@ from assistant.schema import ScoredPaper
 # Closer than this, a sentence of the second paper is worth its words: the right paper is cited more
 # often, and no fewer facts stand (evals/experiments.md).
 _CLOSE = 3.0
-# What stands then of the sentences that the answer is expected to need.
+# Enough is quoted once this share of the sentences that an answer is expected to need stands.
 SHARE = 0.65
 _SECOND_WORDS = 30
 _WORDS_EACH = 50
