@@ -69,8 +69,13 @@ class Visit:
         self.page: Page = context.new_page()
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("console", self._heard)
+        self.page.set_default_timeout(60_000)
         self.page.goto(address)
+
+    def opened(self) -> "Visit":
+        """Waits until a conversation stands there, or the screen before the first."""
         self.page.wait_for_selector("#transcript .opening, #transcript .turn")
+        return self
 
     def _heard(self, message: ConsoleMessage) -> None:
         # A policy that forbids something says so here and nowhere else.
@@ -128,7 +133,11 @@ class Readers:
         self._visits: list[Visit] = []
 
     def visit(self, address: str, **options: Any) -> Visit:
-        """A reader with an empty browser."""
+        """A reader with an empty browser, who waits for the page."""
+        return self.arrive(address, **options).opened()
+
+    def arrive(self, address: str, **options: Any) -> Visit:
+        """A reader with an empty browser, who does not wait."""
         context = self._browser.new_context(**{"viewport": WIDE, **options})
         self._visits.append(Visit(context, address))
         return self._visits[-1]

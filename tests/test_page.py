@@ -4,12 +4,15 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
+from typing import Any
 
 import pytest
 from browser import PHONE, QUESTION, Readers, Visit, chromium, readers, serving  # noqa: F401
 from whole import NOT_HERE, S_LORA, SERVING, ready  # noqa: F401
 
 from assistant.feedback import FILE, kept
+from assistant.ui.chat import Chat, Shown
 
 FOLLOW_UP = "And what throughput does it reach?"
 
@@ -161,6 +164,58 @@ def test_an_answer_can_be_asked_for_again(visit: Visit) -> None:
     visit.page.wait_for_selector("#live .turn", state="attached")
     visit.turns(1)
     assert visit.last(".cite").count() > 0
+
+
+def test_a_question_asked_before_the_page_has_opened_waits_and_is_answered(
+    readers: Readers,  # noqa: F811
+    address: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered = Event()
+    opened, answer = Chat.opened, Chat.answer
+
+    def late(*given: Any) -> Any:
+        # An answer that did not wait is there by now, and would be covered up.
+        answered.wait(1.5)
+        return opened(*given)
+
+    def told(*given: Any) -> Iterator[Shown]:
+        yield from answer(*given)
+        answered.set()
+
+    monkeypatch.setattr(Chat, "opened", late)
+    monkeypatch.setattr(Chat, "answer", told)
+    visit = readers.arrive(address)
+    visit.page.locator(QUESTION).fill(SERVING)
+    visit.page.locator(QUESTION).press("Enter")
+    visit.turns(1)
+    assert visit.last(".sentence.supported").count() > 1
+    assert visit.page.locator("#transcript .opening").count() == 0
+    visit.ask(FOLLOW_UP)
+    assert "4 times" in visit.last(".answer").inner_text()
+
+
+def test_a_question_asked_while_an_answer_comes_is_answered_after_it(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Event()
+    answer = Chat.answer
+
+    def late(*given: Any) -> Iterator[Shown]:
+        for shown in answer(*given):
+            yield shown
+            assert asked.wait(60)
+
+    monkeypatch.setattr(Chat, "answer", late)
+    visit.page.locator(QUESTION).fill(SERVING)
+    visit.page.locator(QUESTION).press("Enter")
+    visit.page.wait_for_selector("#live .turn")
+    visit.page.locator(QUESTION).fill(FOLLOW_UP)
+    visit.page.locator(QUESTION).press("Enter")
+    asked.set()
+    visit.turns(2)
+    assert "4 times" in visit.last(".answer").inner_text()
+    assert visit.page.locator(QUESTION).input_value() == ""
 
 
 def test_an_empty_question_is_said_to_be_one(visit: Visit) -> None:

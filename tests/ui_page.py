@@ -13,8 +13,9 @@ from browser import launched
 from playwright.sync_api import Browser, Page, expect
 
 import assistant
+from assistant.ui.page import head
 
-_PATIENCE_MS = 20_000
+_PATIENCE_MS = 60_000
 _PARTS = ("opening", "browse", "draft", "upload")
 _SERIOUS = {"serious", "critical"}
 
@@ -44,6 +45,7 @@ def served(build: Callable[[gr.Tabs, gr.Textbox], None]) -> Iterator[str]:
         footer_links=[],
         max_file_size="1mb",
         css_paths=looks,
+        head=head(),
     )
     try:
         yield str(blocks.local_url)

@@ -113,7 +113,7 @@ class Chat:
     def opened(self, given: object, name: str, corpus: str | None = None) -> Shown:
         """A conversation that the browser kept, or a new one over a corpus."""
         turns = turns_of(given) if given else []
-        return self._whole(turns, name, corpus)._replace(kept=None, question="")
+        return self._whole(turns, name, corpus)._replace(kept=None)
 
     def sources(self, turns: Sequence[ChatTurn], number: int) -> str:
         """The panel of that turn's answer."""

@@ -25,6 +25,9 @@ window.assistantPage.connect(element, trigger, {list(_EVENTS)!r});
 """
 _KEEP = "watch('value', () => window.assistantPage.keep(props.value));"
 _SAVE = "watch('value', () => window.assistantPage.save(props.value));"
+# An answer is under way from here, to there: what is asked meanwhile is held by the page's script.
+_BEGAN = "(...inputs) => window.assistantPage.began(inputs)"
+_OVER = "() => window.assistantPage.over('{}')"
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 """How every event of the page is wired: no API of its own, and no veil over what is read."""
 
@@ -78,9 +81,11 @@ class ChatTab:
                 )
                 with gr.Row(elem_classes="asking"):
                     question.render()  # type: ignore[no-untyped-call]
-                    self._send = gr.Button("Ask", variant="primary", scale=0, min_width=90)
+                    self._send = gr.Button(
+                        "Ask", variant="primary", scale=0, min_width=90, elem_id="send"
+                    )
                     self._stop = gr.Button(
-                        "Stop", variant="stop", scale=0, min_width=90, visible=False
+                        "Stop", variant="stop", scale=0, min_width=90, visible=False, elem_id="stop"
                     )
             with gr.Column(scale=2, min_width=320, elem_classes="panel"):
                 sources = gr.HTML(
@@ -95,22 +100,26 @@ class ChatTab:
     def _wire(self) -> None:
         transcript, question = self.widgets.transcript, self.widgets.question
         state = [self._turns, self._name, *self._options]
+        asked: dict[str, Any] = {"js": _BEGAN, **PRIVATE}
         asks = [
             gr.on(
                 [question.submit, self._send.click],
                 self._submitted,
                 [question, self._editing, *state],
                 self._outputs,
-                **PRIVATE,
+                **asked,
             ),
-            transcript.ask(self._asked, state, self._outputs, **PRIVATE),
-            transcript.again(self._again, state, self._outputs, **PRIVATE),
-            transcript.retry(self._retried, state, self._outputs, **PRIVATE),
+            transcript.ask(self._asked, [self._editing, *state], self._outputs, **asked),
+            transcript.again(self._again, state, self._outputs, **asked),
+            transcript.retry(self._retried, state, self._outputs, **asked),
         ]
+        for one in asks:
+            one.then(None, js=_OVER.format("ask"), **PRIVATE)
         parts = list(self.widgets)
         # First the end, then what stands: a late word must not come after it.
         ended = self._stop.click(None, cancels=asks, **PRIVATE)
-        ended.then(self._stopped, [self._turns, self._name], self._outputs, **PRIVATE)
+        stopped = ended.then(self._stopped, [self._turns, self._name], self._outputs, **PRIVATE)
+        stopped.then(None, js=_OVER.format("stop"), **PRIVATE)
         transcript.edit(
             self._edited, [self._turns], [question, self._editing, self._editing_note], **PRIVATE
         )
@@ -125,6 +134,7 @@ class ChatTab:
             self._opened, [corpus], [*self._outputs, corpus], cancels=asks, **PRIVATE
         )
         """The event after which another corpus may be shown."""
+        self.opened.then(None, js=_OVER.format("open"), **PRIVATE)
         # A conversation keeps its corpus: another corpus is another conversation.
         corpus.input(None, js="() => window.assistantPage.fresh()", **PRIVATE)
 
@@ -172,10 +182,12 @@ class ChatTab:
         yield from self._run(question, before, asked_by(*options), name)
 
     def _asked(
-        self, event: gr.EventData, turns: Turns, name: str, *options: Any
+        self, event: gr.EventData, editing: int | None, turns: Turns, name: str, *options: Any
     ) -> Iterator[list[Any]]:
-        question = str(_data(event).get("question", ""))
-        yield from self._run(question, turns, asked_by(*options), name)
+        data = _data(event)
+        # A question out of the box may change an earlier one; an example never does.
+        replaced = editing if data.get("typed") else None
+        yield from self._submitted(str(data.get("question", "")), replaced, turns, name, *options)
 
     def _again(self, event: gr.EventData, turns: Turns, name: str, *_: Any) -> Iterator[list[Any]]:
         data = _data(event)

@@ -20,16 +20,6 @@ if TYPE_CHECKING:
     from assistant.build import Assistant
 
 _SHOWN_EVERY_S = 0.3
-_CHECK_JS = """
-document.addEventListener('keydown', (event) => {
-  const wanted = event.key === 'Enter' && (event.ctrlKey || event.metaKey);
-  if (!wanted || !event.target.closest('.draft-text')) return;
-  event.preventDefault();
-  const check = document.querySelector('.draft-check');
-  // What was typed last reaches the server with the next change.
-  setTimeout(() => (check.querySelector('button') || check).click(), 50);
-});
-"""
 
 
 class Checked(NamedTuple):
@@ -59,7 +49,7 @@ def draft_tab(
             elem_classes="draft-check",
         )  # fmt: skip
         stop = gr.Button("Stop", scale=0, min_width=100)
-    found = gr.HTML(checked_html(Checked()), js_on_load=_CHECK_JS, apply_default_css=False)
+    found = gr.HTML(checked_html(Checked()), js_on_load=None, apply_default_css=False)
 
     def checked(
         words: str | None, corpus: str | None = None, as_of: str | None = None

@@ -9,8 +9,32 @@
   let listElement = null;
   let current = sessionStorage.getItem(PREFIX + "current");
   let wanted = null;
+  // What is going on: a conversation opens, an answer comes. A question asked meanwhile is held.
+  const busy = new Set(["open"]);
+  let held = null;
 
   const page = (window.assistantPage = {});
+
+  function inTurn(does) {
+    if (busy.size) held = does;
+    else does();
+  }
+
+  page.began = (inputs) => {
+    busy.add("ask");
+    return inputs;
+  };
+
+  page.over = (what) => {
+    busy.delete(what);
+    // Gradio forgets an event only once all that follows it is under way.
+    setTimeout(() => {
+      if (busy.size || !held) return;
+      const does = held;
+      held = null;
+      does();
+    });
+  };
 
   // Events of the page go to the server through one component.
   page.connect = (element, trigger) => {
@@ -29,8 +53,11 @@
   const clicks = {
     ".cite": (one) => openSource(one, +one.dataset.turn, one.dataset.n),
     ".back": (one) => backToAnswer(+one.dataset.turn, one.dataset.n),
-    ".ask-again": (one) => send("again", { turn: +one.dataset.turn, without: unticked() }),
-    ".example": (one) => send("ask", { question: one.dataset.question }),
+    ".ask-again": (one) => {
+      const data = { turn: +one.dataset.turn, without: unticked() };
+      inTurn(() => send("again", data));
+    },
+    ".example": (one) => inTurn(() => send("ask", { question: one.dataset.question })),
     ".tool[data-act]": act,
     ".conversation-open": (one) => open(one.dataset.id),
     ".conversation-new": () => open(null),
@@ -51,16 +78,56 @@
     if (one.dataset.format) data.format = one.dataset.format;
     if (one.dataset.model) data.model = one.dataset.model;
     if (one.dataset.act === "copy") return void copy(one);
-    send(one.dataset.act, data);
+    if (one.dataset.act === "retry") inTurn(() => send("retry", data));
+    else send(one.dataset.act, data);
     if (one.dataset.act === "edit" || one.dataset.act === "leave") focusQuestion();
     if (one.dataset.act === "show") wanted = { turn: data.turn, key: null };
     const menu = one.closest("details");
     if (menu) menu.open = false;
   }
 
-  function focusQuestion() {
-    setTimeout(() => document.querySelector("#question textarea")?.focus(), 150);
+  function type(area, text) {
+    if (!area) return;
+    area.value = text;
+    area.dispatchEvent(new Event("input", { bubbles: true }));
   }
+
+  const box = () => document.querySelector("#question textarea");
+
+  function focusQuestion() {
+    setTimeout(() => box()?.focus(), 150);
+  }
+
+  // What is asked before the page is ready for it waits, and is asked then.
+  const entered = (event) =>
+    event.key === "Enter" && !event.shiftKey && !event.isComposing && event.target === box();
+  const on = (event, selector) => event.target instanceof Element && event.target.closest(selector);
+  document.addEventListener("keydown", (event) => entered(event) && holdTyped(event), true);
+  document.addEventListener(
+    "click",
+    (event) => {
+      if (on(event, "#send")) holdTyped(event);
+      if (on(event, "#stop")) busy.add("stop");
+    },
+    true,
+  );
+
+  function holdTyped(event) {
+    if (!busy.size) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const question = box().value;
+    if (question.trim()) held = () => send("ask", { question, typed: true });
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const wanted = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+    if (!wanted || !event.target.closest(".draft-text")) return;
+    event.preventDefault();
+    const check = document.querySelector(".draft-check");
+    // What was typed last reaches the server with the next change.
+    setTimeout(() => (check.querySelector("button") || check).click(), 50);
+  });
 
   async function copy(one) {
     const text = one.dataset.copy;
@@ -224,6 +291,9 @@
 
   function open(id) {
     setCurrent(id);
+    type(box(), "");
+    held = null;
+    busy.add("open");
     send("open", { id: id || "", turns: id ? stored(id) : null });
     drawList();
     focusQuestion();
