@@ -11,7 +11,7 @@ import numpy as np
 
 from assistant.catalog import Catalog
 from assistant.chunking import chunk
-from assistant.readings import Readings
+from assistant.readings import Readings, as_read
 from assistant.schema import Encoder, Reading, ReadingEncoder, Vectors
 
 Told = Callable[[int], None]
@@ -100,7 +100,8 @@ class Encoding:
         return _Made(texts, parts)
 
     def _of(self, texts: list[str]) -> tuple[Vectors, list[Reading]]:
-        """The shipped encoder makes both in one go."""
+        """The shipped encoder makes both in one go; orders in the texts are not read to it."""
+        texts = [as_read(text) for text in texts]
         if isinstance(self._encoder, ReadingEncoder):
             return self._encoder.encode_and_read(texts)
         readings = self._readings.reader.read(texts) if self._readings else []

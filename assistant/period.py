@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from datetime import date as Day  # noqa: N812
 from typing import NamedTuple
 
+from assistant.clean import at_entry
 from assistant.errors import UsageError
 from assistant.schema import Filters
 
+_SHOWN = 40
 _DATE = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?", re.ASCII)
 
 
@@ -24,7 +26,7 @@ ALWAYS = Period("0000-00-00", "9999-99-99")
 
 def period(date: str) -> Period:
     """What `2021`, `2021-03` or `2021-03-12` may mean; anything else is a `UsageError`."""
-    match = _DATE.fullmatch(date.strip())
+    match = _DATE.fullmatch(_cleaned(date))
     year, month, day = match.groups() if match else ("", "", "")
     try:
         first = Day(int(year), int(month or 1), int(day or 1))
@@ -32,9 +34,15 @@ def period(date: str) -> Period:
         last = Day(first.year, int(month or 12), int(day or most))
     except ValueError as error:
         raise UsageError(
-            f"the date {date!r} is not understood: write 2021, 2021-03 or 2021-03-12"
+            f"the date {_cleaned(date)!r} is not understood: write 2021, 2021-03 or 2021-03-12"
         ) from error
     return Period(first.isoformat(), last.isoformat())
+
+
+def _cleaned(date: str) -> str:
+    """A date as whoever typed it sees it, and no longer than an error may be."""
+    text = at_entry(date[: 4 * _SHOWN]).text.strip()
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def filters(
@@ -51,6 +59,7 @@ def filters(
 
     `mark` stands before each name in that error: "--" where they are options.
     """
+    since, until, as_of = (None if one is None else _cleaned(one) for one in (since, until, as_of))
     first = _end(f"{mark}since", since, ALWAYS).first
     if first > _end(f"{mark}until", until, ALWAYS).last:
         raise UsageError(f"{mark}since {since} is after {mark}until {until}: swap them")

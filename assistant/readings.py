@@ -85,7 +85,8 @@ class Readings:
         for paper in papers:
             mine = by_paper.get(paper.paper_id) or [whole(paper)]
             unread = [c.embedded_text for c in mine if c.embedded_text not in read]
-            read.update(zip(unread, self._reader.read(unread), strict=True))
+            fresh = self._reader.read([as_read(text) for text in unread])
+            read.update(zip(unread, fresh, strict=True))
             pairs = [(chunk, read[chunk.embedded_text]) for chunk in mine]
             result[paper.paper_id] = _statements(passages(paper.abstract, pairs))
         return result
@@ -115,7 +116,16 @@ def whole(paper: Paper) -> Chunk:
 def read_paper(reader: Reader, paper: Paper) -> list[Passage]:
     """The sentences of a paper that is not in the catalog."""
     chunk = whole(paper)
-    return passages(paper.abstract, [(chunk, reader.read([chunk.embedded_text])[0])])
+    (reading,) = reader.read([as_read(chunk.embedded_text)])
+    return _statements(passages(paper.abstract, [(chunk, reading)]))
+
+
+def as_read(text: str) -> str:
+    """What an encoder reads of a chunk: a planted order would colour what stands beside it."""
+    title, line, abstract = text.partition("\n")
+    stated = orders.blanked(title)
+    # A title that is nothing else stays: a chunk needs a subject.
+    return f"{stated if stated.strip() else title}{line}{orders.blanked(abstract)}"
 
 
 def states_of(found: Sequence[Passage]) -> Floats:

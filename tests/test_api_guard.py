@@ -191,13 +191,15 @@ def test_failures_are_forgotten_after_a_minute() -> None:
     assert failures.locked("a") == 0
 
 
-def test_clients_without_number_take_no_memory_without_number() -> None:
+@pytest.mark.parametrize("pause", [0.01, 0.0])
+def test_clients_without_number_take_no_memory_without_number(pause: float) -> None:
     now = [0.0]
-    failures = Failures(5, lambda: now[0])
+    failures = Failures(1, lambda: now[0])
     for number in range(30_000):
-        now[0] += 0.01
+        now[0] += pause
         failures.add(str(number))
     assert len(failures._times) <= 10_000
+    assert failures.locked("29999") == 60
 
 
 def test_without_token_and_password_everything_is_open(address: Address) -> None:

@@ -31,13 +31,15 @@ def test_nothing_is_counted_where_any_number_is_allowed() -> None:
     assert not any(rate.wait("a") for _ in range(1000))
 
 
-def test_names_without_number_take_no_memory_without_number() -> None:
+@pytest.mark.parametrize("a_second", [100, 100_000])
+def test_names_without_number_take_no_memory_without_number(a_second: int) -> None:
     clock = Clock()
     rate = Rate(60, clock)
     for number in range(25_000):
-        clock.now = number / 100
+        clock.now = number / a_second
         rate.wait(str(number))
     assert len(rate._left) <= 10_000
+    assert rate.wait("24999") == 0
 
 
 @pytest.mark.parametrize(

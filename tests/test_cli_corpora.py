@@ -63,6 +63,15 @@ def test_a_name_that_is_no_name_is_refused(keep: Keeping) -> None:
             config.load(flags={"corpus.name": name})
 
 
+def test_a_name_is_cleaned_where_it_enters_and_an_error_repeats_little_of_it(keep: Keeping) -> None:
+    assert config.load(flags={"corpus.name": "bi\u200bo\u202e"}).corpus.name == "bio"
+    ran = keep("search", "x", "--corpus", "\x1b]0;x\x07" * 1000)
+    assert (ran.code, "\x1b" in ran.err, len(ran.err) < 600) == (2, False, True)
+    with Assistant(config.load()) as assistant, pytest.raises(UsageError) as told:
+        assistant.corpus("\u202e/" * 1000)
+    assert len(str(told.value)) < 600
+
+
 def test_a_corpus_is_read_again_from_its_own_files(two: Keeping) -> None:
     write_page(two.folder / "bio" / "slugs.jsonl", SLUGS)
     ran = two("index", "--corpus", "bio", "--json")

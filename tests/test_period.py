@@ -1,7 +1,7 @@
 import pytest
 
 from assistant.errors import UsageError
-from assistant.period import asked, period
+from assistant.period import asked, filters, period
 from assistant.schema import Filters
 
 
@@ -12,6 +12,7 @@ from assistant.schema import Filters
         ("2024-02", "2024-02-01", "2024-02-29"),
         ("2023-02", "2023-02-01", "2023-02-28"),
         (" 2021-03-12 ", "2021-03-12", "2021-03-12"),
+        ("\u202e2021\u200b-03", "2021-03-01", "2021-03-31"),
     ],
 )
 def test_a_date_means_all_days_of_its_precision(date: str, first: str, last: str) -> None:
@@ -35,6 +36,15 @@ def test_a_date_means_all_days_of_its_precision(date: str, first: str, last: str
 def test_anything_else_says_how_to_write_one(date: str) -> None:
     with pytest.raises(UsageError, match="write 2021, 2021-03 or 2021-03-12"):
         period(date)
+
+
+def test_dates_are_cleaned_where_they_enter_and_an_error_repeats_little_of_them() -> None:
+    hidden = {name: "\u2066 2021\u200b" for name in ("since", "until", "as_of")}
+    assert filters(**hidden) == Filters(since="2021", until="2021", as_of="2021")
+    for name in hidden:
+        with pytest.raises(UsageError, match=rf"{name} '\[2Jsoon") as told:
+            filters(**{name: "\x1b[2Jsoon" * 100_000})  # type: ignore[arg-type]
+        assert len(str(told.value)) < 120
 
 
 def test_all_that_is_asked_for_must_hold() -> None:

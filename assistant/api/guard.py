@@ -115,7 +115,9 @@ class Failures:
     def add(self, client: str) -> None:
         """Note a failed attempt."""
         if len(self._times) >= _MOST_CLIENTS:
-            self._times = {one: times for one in self._times if (times := self._recent(one))}
+            recent = {one: times for one in self._times if (times := self._recent(one))}
+            # Where all are recent, the oldest go, many at once: looking through them takes a while.
+            self._times = dict(list(recent.items())[-_MOST_CLIENTS // 2 :])
         self._times.setdefault(client, deque(maxlen=self._most)).append(self._now())
 
     def _recent(self, client: str) -> deque[float]:

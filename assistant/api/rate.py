@@ -39,11 +39,10 @@ class Rate:
         if left < 1:
             return max(1, math.ceil((1 - left) * _MINUTE_S / self._most))
         if len(self._left) >= _MOST:
-            self._left = {
-                one: found
-                for one, found in self._left.items()
-                if self._saved(one, now) < self._most
-            }
+            kept = [one for one in self._left.items() if self._saved(one[0], now) < self._most]
+            # Where all are used, the oldest go, many at once: looking through them takes a while.
+            self._left = dict(kept[-_MOST // 2 :])
+        self._left.pop(name, None)
         self._left[name] = left - 1, now
         return 0
 

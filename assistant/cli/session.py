@@ -70,7 +70,7 @@ class Session:
         try:
             name = None if self.corpus is None else corpus_name(self.corpus)
         except ValueError as error:
-            raise UsageError(f"--corpus {self.corpus!r} is no name: it {error}") from None
+            raise UsageError(f"--corpus {str(self.corpus)[:80]!r} is no name: it {error}") from None
         return load(self.config, flags={**(flags or {}), "corpus.name": name})
 
     @contextmanager

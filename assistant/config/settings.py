@@ -16,6 +16,8 @@ from pydantic import (
     field_validator,
 )
 
+from assistant.clean import at_entry
+
 EMBEDDED = "embedded"
 DEFAULT = "default"
 """What the corpus without a name is called."""
@@ -42,7 +44,7 @@ def corpus_name(text: str) -> str:
     >>> corpus_name("ICLR-2024"), corpus_name("default")
     ('iclr-2024', '')
     """
-    name = text.strip().lower()
+    name = at_entry(text).text.strip().lower()
     if name in ("", DEFAULT):
         return ""
     if not _NAME.fullmatch(name):

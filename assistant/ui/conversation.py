@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from assistant.clean import at_entry
 from assistant.errors import UsageError
 from assistant.records import QUESTION_LIMIT, Record
 from assistant.restored import answer_of, paper_ids
@@ -11,6 +12,7 @@ from assistant.schema import Answer, Filters, Turn
 
 MOST_TURNS = 100
 _REMEMBERED = 8
+_LONGEST_NAME = 300
 
 
 class Asked(NamedTuple):
@@ -108,4 +110,4 @@ def corpus_of(turns: Sequence[ChatTurn]) -> str | None:
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else str(value)
+    return None if value is None else at_entry(str(value)[:_LONGEST_NAME]).text
