@@ -74,17 +74,32 @@ def coverage(query: Query, states: Floats) -> float:
     return float(best_matches(query, states) @ query.weights)
 
 
-def passages(abstract: str, read: Iterable[tuple[Chunk, Reading]]) -> list[Passage]:
-    """The sentences of `abstract`, each with its pieces from a chunk that holds it whole."""
-    chunks = [_part(*pair) for pair in sorted(read, key=lambda pair: pair[0].start)]
-    paper_id = chunks[0].paper_id if chunks else ""
+def passages(abstract: str, parts: Sequence["Part"]) -> list[Passage]:
+    """The sentences of `abstract`, each with its pieces from a part that holds it whole."""
+    paper_id = parts[0].paper_id if parts else ""
     return [
-        Passage(paper_id, *span, abstract[span.start : span.end], _states(span, chunks))
+        Passage(paper_id, *span, abstract[span.start : span.end], _states(span, parts))
         for span in sentences.split(abstract)
     ]
 
 
-class _Part(NamedTuple):
+def parts_of(read: Iterable[tuple[Chunk, Reading]]) -> list["Part"]:
+    """The chunks of one abstract as they were read, in order."""
+    return [_part(*pair) for pair in sorted(read, key=lambda pair: pair[0].start)]
+
+
+def pieces(parts: Sequence["Part"]) -> Floats:
+    """All pieces of the abstract, each once though chunks overlap, shape (n, 64)."""
+    found, at = [], 0
+    for part in parts:
+        found.append(part.between(at, part.end))
+        at = max(at, part.end)
+    if len(found) == 1:
+        return found[0]
+    return np.concatenate(found) if found else np.zeros((0, 64), np.float32)
+
+
+class Part(NamedTuple):
     """A chunk as it was read, its places those of the abstract."""
 
     paper_id: str
@@ -98,13 +113,13 @@ class _Part(NamedTuple):
         return self.states[bisect_left(self.starts, start) : bisect_left(self.starts, end)]
 
 
-def _part(chunk: Chunk, reading: Reading) -> _Part:
+def _part(chunk: Chunk, reading: Reading) -> Part:
     shift = len(chunk.embedded_text) - len(chunk.text) - chunk.start
     starts = (reading.starts - shift).tolist()
-    return _Part(chunk.paper_id, chunk.start, chunk.end, starts, unit(reading.states))
+    return Part(chunk.paper_id, chunk.start, chunk.end, starts, unit(reading.states))
 
 
-def _states(span: sentences.Span, chunks: Sequence[_Part]) -> Floats:
+def _states(span: sentences.Span, chunks: Sequence[Part]) -> Floats:
     states: list[Floats] = []
     at = span.start
     for part in chunks:
@@ -119,5 +134,5 @@ def _states(span: sentences.Span, chunks: Sequence[_Part]) -> Floats:
     return np.concatenate(states) if states else np.zeros((0, 64), np.float32)
 
 
-def _holds(chunks: Sequence[_Part], span: sentences.Span) -> bool:
+def _holds(chunks: Sequence[Part], span: sentences.Span) -> bool:
     return any(part.start <= span.start and span.end <= part.end for part in chunks)

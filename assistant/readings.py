@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from threading import Lock
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from assistant import orders
 from assistant.catalog import Catalog
-from assistant.late import Floats, Passage, passages, unit
+from assistant.late import Floats, Part, Passage, parts_of, passages, pieces, unit
 from assistant.schema import Chunk, Paper, Reader, Reading
 
 _KEPT = 512
@@ -21,13 +22,46 @@ _TWO_BYTES = 65_536
 _IN = "IN (SELECT value FROM json_each(?))"
 
 
+class ReadPaper:
+    """One abstract as it was read; its sentences are sought only once they are asked for."""
+
+    def __init__(self, abstract: str, parts: Sequence[Part]) -> None:
+        self._abstract = abstract
+        self._parts = parts
+        self.states = pieces(parts)
+        """All its pieces, unit vectors of shape (n, 64)."""
+
+    @cached_property
+    def passages(self) -> list[Passage]:
+        """What the abstract states; an order that was planted in it is no evidence."""
+        found = passages(self._abstract, self._parts)
+        planted = orders.given([passage.text for passage in found])
+        return [passage for at, passage in enumerate(found) if at not in planted]
+
+
+class Passages(Mapping[str, list[Passage]]):
+    """The sentences of each paper, by paper id."""
+
+    def __init__(self, read: Mapping[str, ReadPaper]) -> None:
+        self._read = read
+
+    def __getitem__(self, paper_id: str) -> list[Passage]:
+        return self._read[paper_id].passages
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+
 class Readings:
     """What a reader made of the chunks; safe to use from many threads."""
 
     def __init__(self, catalog: Catalog, reader: Reader) -> None:
         self._catalog = catalog
         self._reader = reader
-        self._kept: OrderedDict[tuple[str, str], list[Passage]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], ReadPaper] = OrderedDict()
         self._lock = Lock()
 
     @property
@@ -58,8 +92,12 @@ class Readings:
         values = (str(self._reader.identity), json.dumps(list(keys)))
         return {keys[key] for (key,) in self._catalog.database.rows(sql, values)}
 
-    def of(self, papers: Sequence[Paper]) -> dict[str, list[Passage]]:
+    def of(self, papers: Sequence[Paper]) -> Passages:
         """The sentences of each paper, by paper id; what was never read is read now."""
+        return Passages(self.read(papers))
+
+    def read(self, papers: Sequence[Paper]) -> dict[str, ReadPaper]:
+        """Each paper as it was read, by paper id; what was never read is read now."""
         with self._lock:
             found = {p.paper_id: self._kept[_name(p)] for p in papers if _name(p) in self._kept}
             for paper in papers:
@@ -75,7 +113,7 @@ class Readings:
             found |= fresh
         return found
 
-    def _read(self, papers: Sequence[Paper]) -> dict[str, list[Passage]]:
+    def _read(self, papers: Sequence[Paper]) -> dict[str, ReadPaper]:
         chunks = self._catalog.chunks_of([paper.paper_id for paper in papers])
         by_paper: dict[str, list[Chunk]] = {}
         for chunk in chunks:
@@ -88,7 +126,7 @@ class Readings:
             fresh = self._reader.read([as_read(text) for text in unread])
             read.update(zip(unread, fresh, strict=True))
             pairs = [(chunk, read[chunk.embedded_text]) for chunk in mine]
-            result[paper.paper_id] = _statements(passages(paper.abstract, pairs))
+            result[paper.paper_id] = ReadPaper(paper.abstract, parts_of(pairs))
         return result
 
     def _stored(self, texts: Sequence[str]) -> dict[str, Reading]:
@@ -101,12 +139,6 @@ class Readings:
         return {keys[key]: _reading(*blobs) for key, *blobs in rows}
 
 
-def _statements(found: list[Passage]) -> list[Passage]:
-    """What the abstract states; an order that was planted in it is no evidence."""
-    planted = orders.given([passage.text for passage in found])
-    return [passage for at, passage in enumerate(found) if at not in planted]
-
-
 def whole(paper: Paper) -> Chunk:
     """A paper's whole abstract as one chunk, for papers that are not in the catalog."""
     text = paper.abstract
@@ -117,7 +149,7 @@ def read_paper(reader: Reader, paper: Paper) -> list[Passage]:
     """The sentences of a paper that is not in the catalog."""
     chunk = whole(paper)
     (reading,) = reader.read([as_read(chunk.embedded_text)])
-    return _statements(passages(paper.abstract, [(chunk, reading)]))
+    return ReadPaper(paper.abstract, parts_of([(chunk, reading)])).passages
 
 
 def as_read(text: str) -> str:

@@ -15,7 +15,7 @@ from assistant.catalog import Catalog
 from assistant.generation import Index
 from assistant.late import Passage, Query, coverage, query, query_of
 from assistant.question import names
-from assistant.readings import Readings, states_of
+from assistant.readings import Passages, Readings
 from assistant.schema import Encoder, Filters, Paper, ReadingEncoder, Reason, ScoredPaper, Vectors
 
 READ_TOGETHER = 30
@@ -94,8 +94,8 @@ class Retriever:
             allowed = self._only if allowed is None else allowed & self._only
         vector, asked = self._understood(question)
         hits = self._candidates_of(question, vector, allowed, max(READ_TOGETHER, top_k))
-        read = self.readings.of([hit.paper for hit in hits])
-        cover = {id_: coverage(asked, states_of(sentences)) for id_, sentences in read.items()}
+        read = self.readings.read([hit.paper for hit in hits])
+        cover = {id_: coverage(asked, paper.states) for id_, paper in read.items()}
         late = _standardised(cover)
         hits = [
             replace(hit, score=hit.score + _LATE_WEIGHT * late[hit.paper.paper_id]) for hit in hits
@@ -103,7 +103,7 @@ class Retriever:
         hits.sort(key=lambda hit: (-hit.score, hit.paper.paper_id))
         ranked = tuple(replace(hit, rank=rank) for rank, hit in enumerate(hits[:top_k], 1))
         foreign = tuple(name for name in names(question) if not self._has(name))
-        return Ranking(question, asked, ranked, read, cover, foreign)
+        return Ranking(question, asked, ranked, Passages(read), cover, foreign)
 
     def knows(self, word: str) -> bool:
         """Whether any paper has the word, in whatever form."""
@@ -212,11 +212,8 @@ def _standardised(scores: Mapping[str, float]) -> dict[str, float]:
     if not scores:
         return {}
     values = np.array(list(scores.values()))
-    spread = values.std() or 1.0
-    return {
-        name: max(_LOWEST, float(score - values.mean()) / float(spread))
-        for name, score in scores.items()
-    }
+    standard = (values - values.mean()) / (values.std() or 1.0)
+    return dict(zip(scores, np.maximum(standard, _LOWEST).tolist(), strict=True))
 
 
 def _reasons(scores: Mapping[str, float]) -> dict[str, Reason]:

@@ -56,7 +56,7 @@ def read(encoder: ReadingEncoder, title: str, abstract: str) -> list[late.Passag
             spans.append((start, end))
     chunks = [Chunk(f"{a}", title, title, abstract[a:b], a, b) for a, b in spans]
     readings = encoder.read([chunk.embedded_text for chunk in chunks])
-    return late.passages(abstract, list(zip(chunks, readings, strict=True)))
+    return late.passages(abstract, late.parts_of(zip(chunks, readings, strict=True)))
 
 
 def pairs(rows: Iterable[dict[str, Any]], papers: Papers) -> Iterator[Case]:

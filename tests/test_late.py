@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from corpora import minilm
 
-from assistant.late import best_matches, coverage, passages, query, unit
-from assistant.schema import Chunk, Reading
+from assistant.late import Part, best_matches, coverage, parts_of, passages, pieces, query, unit
+from assistant.readings import states_of
+from assistant.schema import Chunk
 
 TITLE = "Ice"
 ABSTRACT = "Ice flows downhill. Wax keeps water out. Owls hear mice at night."
@@ -13,9 +14,9 @@ def chunk(start: int, end: int, abstract: str = ABSTRACT) -> Chunk:
     return Chunk(f"p-{start}", "p", TITLE, abstract[start:end], start, end)
 
 
-def read(*chunks: Chunk) -> list[tuple[Chunk, Reading]]:
+def read(*chunks: Chunk) -> list[Part]:
     texts = [one.embedded_text for one in chunks]
-    return list(zip(chunks, minilm().read(texts), strict=True))
+    return parts_of(zip(chunks, minilm().read(texts), strict=True))
 
 
 def test_stored_states_become_unit_vectors_and_nothing_stays_nothing() -> None:
@@ -84,6 +85,8 @@ def test_a_sentence_in_two_chunks_is_read_from_one_that_holds_it_whole() -> None
     wax = passages(ABSTRACT, read(one))[1]
     assert np.array_equal(found[1].states, wax.states)
     assert all(len(passage.states) for passage in found)
+    # So is each of its pieces, where the whole abstract is looked through.
+    assert np.array_equal(pieces(read(other, one)), states_of(found))
 
 
 def test_a_sentence_cut_by_a_chunk_is_not_taken_from_it() -> None:

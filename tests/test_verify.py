@@ -5,7 +5,7 @@ import pytest
 
 from assistant.encoder import MiniLM
 from assistant.errors import ConfigError
-from assistant.late import Passage, passages
+from assistant.late import Passage, parts_of, passages
 from assistant.schema import Chunk, Verdict
 from assistant.verify import Judge, is_claim, split_claims
 from assistant.verify.scoring import Model
@@ -35,7 +35,7 @@ def judge(reader: MiniLM) -> Judge:
 
 def read(reader: MiniLM, abstract: str = ABSTRACT, title: str = TITLE) -> list[Passage]:
     chunk = Chunk("c", "p", title, abstract, 0, len(abstract))
-    return passages(abstract, [(chunk, reader.read([chunk.embedded_text])[0])])
+    return passages(abstract, parts_of([(chunk, reader.read([chunk.embedded_text])[0])]))
 
 
 @pytest.fixture(scope="module")
