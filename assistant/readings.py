@@ -115,19 +115,17 @@ class Readings:
 
     def _read(self, papers: Sequence[Paper]) -> dict[str, ReadPaper]:
         chunks = self._catalog.chunks_of([paper.paper_id for paper in papers])
-        by_paper: dict[str, list[Chunk]] = {}
-        for chunk in chunks:
-            by_paper.setdefault(chunk.paper_id, []).append(chunk)
-        read = self._stored([chunk.embedded_text for chunk in chunks])
-        result = {}
-        for paper in papers:
-            mine = by_paper.get(paper.paper_id) or [whole(paper)]
-            unread = [c.embedded_text for c in mine if c.embedded_text not in read]
+        chunked = {chunk.paper_id for chunk in chunks}
+        chunks += [whole(paper) for paper in papers if paper.paper_id not in chunked]
+        texts = [chunk.embedded_text for chunk in chunks]
+        read = self._stored(texts)
+        if unread := [text for text in texts if text not in read]:
             fresh = self._reader.read([as_read(text) for text in unread])
             read.update(zip(unread, fresh, strict=True))
-            pairs = [(chunk, read[chunk.embedded_text]) for chunk in mine]
-            result[paper.paper_id] = ReadPaper(paper.abstract, parts_of(pairs))
-        return result
+        pairs: dict[str, list[tuple[Chunk, Reading]]] = {paper.paper_id: [] for paper in papers}
+        for chunk, text in zip(chunks, texts, strict=True):
+            pairs[chunk.paper_id].append((chunk, read[text]))
+        return {p.paper_id: ReadPaper(p.abstract, parts_of(pairs[p.paper_id])) for p in papers}
 
     def _stored(self, texts: Sequence[str]) -> dict[str, Reading]:
         keys = {_key(text): text for text in texts}
