@@ -1,12 +1,19 @@
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
-from stub_assistant import ABSTRACT, HIT, PAPER, answer, sentence
+import pytest
+from stub_assistant import ABSTRACT, HIT, PAPER, StubAssistant, answer, sentence
 
+from assistant.budget import Ledger
+from assistant.errors import BudgetSpent
 from assistant.records import answer_record
 from assistant.restored import answer_of
 from assistant.schema import Answer, Citation, Evidence, Refusal, Sentence, Verdict
 from assistant.ui.answers import answer_html, plain_text, summary
+from assistant.ui.chat import Chat
+from assistant.ui.conversation import Asked
 from assistant.ui.papers import abstract_html, link_html, merged, paper_html
 from assistant.ui.sources import sources_html
 
@@ -156,3 +163,17 @@ def test_a_source_tells_why_it_was_chosen_and_marks_what_supports() -> None:
 
 def test_a_paper_that_is_gone_says_so() -> None:
     assert "no longer in the corpus" in abstract_html(replace(PAPER, abstract=""))
+
+
+def test_on_the_page_spent_tokens_are_a_sentence_and_quotes_are_offered(tmp_path: Path) -> None:
+    now = datetime(2030, 5, 1, 23, tzinfo=UTC)
+    ledger, stub = Ledger(tmp_path, 10, lambda: now), StubAssistant()
+    ledger.add(10)
+    with pytest.raises(BudgetSpent) as told:
+        ledger.check()
+    stub.fault = told.value
+    *_, last = Chat(stub).answer("What is LoRA?", [], Asked(model="owl-1"), "a")  # type: ignore[arg-type]
+    assert "today&#x27;s 10 tokens are spent" in str(last.transcript)
+    assert "ask again in 3601 s" in str(last.transcript)
+    assert "Answer with quotes instead" in str(last.transcript)
+    assert (last.live, last.question) == ("", "What is LoRA?")
