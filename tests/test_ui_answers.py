@@ -13,7 +13,7 @@ from assistant.restored import answer_of
 from assistant.schema import Answer, Citation, Evidence, Refusal, Sentence, Verdict
 from assistant.ui.answers import answer_html, plain_text, summary
 from assistant.ui.chat import Chat
-from assistant.ui.conversation import Asked
+from assistant.ui.conversation import Asked, turns_of
 from assistant.ui.papers import abstract_html, link_html, merged, paper_html
 from assistant.ui.sources import sources_html
 
@@ -177,3 +177,12 @@ def test_on_the_page_spent_tokens_are_a_sentence_and_quotes_are_offered(tmp_path
     assert "ask again in 3601 s" in str(last.transcript)
     assert "Answer with quotes instead" in str(last.transcript)
     assert (last.live, last.question) == ("", "What is LoRA?")
+
+
+def test_limits_that_a_browser_kept_are_cleaned_and_cut() -> None:
+    names = ("since", "until", "page", "model", "as_of", "corpus")
+    asked: dict[str, object] = dict.fromkeys(names, "a\u202eb\x1b" + "c" * 10_000)
+    turn = {"question": "Q?", "asked": {**asked, "top_k": None, "without": []}, "record": None}
+    (found,) = turns_of([{**turn, "partial": "", "trouble": "", "rating": ""}])
+    assert {getattr(found.asked, name)[:3] for name in names} == {"abc"}
+    assert len(found.asked.filters.as_of or "") < 400
