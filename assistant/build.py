@@ -324,7 +324,7 @@ class Assistant(Kept):
         )
         if not answer.tokens_per_day:
             return llm
-        return Budgeted(llm, Ledger(self.settings.data.folder, answer.tokens_per_day))
+        return Budgeted(llm, Ledger(self.settings.root, answer.tokens_per_day))
 
     @property
     def _server(self) -> Server | None:

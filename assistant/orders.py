@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from assistant import sentences
+from assistant.words import STOP_WORDS
 
 # Where an order may begin; a participle or an infinitive of a statement stands elsewhere.
 _POLITE = r"(?:(?:always|also|only|just|simply|never|instead|first|personally|please|kindly)\s+)*"
@@ -165,6 +166,10 @@ _BESIDE = re.compile(
     re.IGNORECASE,
 )
 
+# Who shares so many words with what else the text states is of it, and not of the order.
+_TIED = 3
+_LONG_WORD = re.compile(r"[^\W\d_]{4,}")
+
 
 def is_order(sentence: str) -> bool:
     """Whether the sentence tells its reader, or a model, what to do or to write.
@@ -185,7 +190,14 @@ def given(said: Sequence[str]) -> frozenset[int]:
     """The places of those sentences of one text that are orders, or part of one."""
     found = {at for at, sentence in enumerate(said) if is_order(sentence)}
     beside = {at + step for at in found for step in (-1, 1) if 0 <= at + step < len(said)}
-    return frozenset(found | {at for at in beside if _BESIDE.search(said[at])})
+    doubtful = {at for at in beside - found if _BESIDE.search(said[at])}
+    others = (said[at] for at in range(len(said)) if at not in found | doubtful)
+    rest = frozenset(word for sentence in others for word in _telling(sentence))
+    return frozenset(found | {at for at in doubtful if len(_telling(said[at]) & rest) < _TIED})
+
+
+def _telling(sentence: str) -> frozenset[str]:
+    return frozenset(word.lower() for word in _LONG_WORD.findall(sentence)) - STOP_WORDS
 
 
 def told(text: str) -> str:

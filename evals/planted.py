@@ -48,7 +48,7 @@ def planted(assistant: Assistant, samples: Sequence[Sample]) -> Iterator[Planted
 def _planted(
     assistant: Assistant, samples: Sequence[Sample], papers: Mapping[str, Paper]
 ) -> Planted:
-    there = {paper.title for paper in assistant.catalog.papers()}
+    there = {paper.title: paper.paper_id for paper in assistant.catalog.papers()}
     renamed: dict[str, str] = {}
     for sample in samples:
         if sample.plant and sample.plant.where == "title":
@@ -56,7 +56,8 @@ def _planted(
             renamed[with_instruction(paper, sample.plant)[0]] = paper.title
     if lost := [title for title in renamed if title not in there]:
         raise BadData(f"the planted title {lost[0]!r} did not come through: use plain characters")
-    originals = tuple(papers[title].paper_id for title in renamed.values())
+    # Where a copy was taken for its original under another title, there is one paper.
+    originals = tuple(there[title] for title in renamed.values() if title in there)
     return Planted(assistant, {sample.id: originals for sample in samples}, renamed)
 
 

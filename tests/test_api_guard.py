@@ -178,6 +178,19 @@ def test_to_come_without_a_token_is_no_failed_attempt(locked: Address) -> None:
     assert locked.client.get("/api/health", headers=bearer(TOKEN)).status_code == 200
 
 
+def test_secrets_are_compared_in_constant_time(
+    locked: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[bytes] = []
+    monkeypatch.setattr(
+        "assistant.api.guard.hmac.compare_digest",
+        lambda given, wanted: compared.append(given) or given == wanted,
+    )
+    assert locked.client.get("/api/health", headers=bearer(TOKEN)).status_code == 200
+    assert locked.get("/", **basic("reader", "wrong")).status_code == 401
+    assert compared == [TOKEN.encode(), b"reader:wrong"]
+
+
 def test_failures_are_forgotten_after_a_minute() -> None:
     now = [0.0]
     failures = Failures(5, lambda: now[0])

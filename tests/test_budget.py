@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from assistant import Assistant, config
 from assistant.budget import FILE, Budgeted, Ledger
 from assistant.errors import BudgetSpent, ProviderInterrupted, StoreError
 from assistant.schema import Message, Piece, Usage
@@ -79,3 +80,18 @@ def test_a_folder_that_takes_nothing_is_an_error_with_its_cure(tmp_path: Path) -
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"make room, or set answer.tokens_per_day = 0"):
         Ledger(tmp_path / "file", 10).add(1)
+
+
+def test_all_corpora_of_a_data_folder_spend_the_same_tokens(tmp_path: Path) -> None:
+    for name in ("", "owls"):
+        flags = {
+            "data.folder": str(tmp_path),
+            "corpus.name": name,
+            "answer.base_url": "http://127.0.0.1:9/v1",
+            "answer.tokens_per_day": 10,
+        }
+        with Assistant(config.load(flags=flags, environ={})) as assistant:
+            llm = assistant._llm_called("owl-1")
+            assert isinstance(llm, Budgeted)
+            llm._ledger.add(6)
+    assert Ledger(tmp_path, 10).spent() == 12

@@ -105,6 +105,17 @@ def test_json_for_a_reader_goes_through_its_door(name: str) -> None:
     assert "json.dumps" not in set(calls(name)) or name in JSON | KEPT
 
 
+@pytest.mark.parametrize("name", OTHERS)
+def test_nothing_is_unpickled_or_run_as_code(name: str) -> None:
+    libraries = {one.target.partition(".")[0] for one in imports(name)}
+    assert not libraries & {"pickle", "marshal", "shelve", "dill", "joblib", "yaml"}
+    for node in ast.walk(tree(name)):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            assert called not in {"eval", "exec", "compile", "__import__", "os.system"}
+            assert called != "np.load" or "allow_pickle=False" in ast.unparse(node)
+
+
 def test_the_rules_would_notice() -> None:
     assert builds_html("assistant.ui.answers")
     assert not builds_html("assistant.rag")

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pytest
@@ -11,9 +11,9 @@ from fakes import FakeLLM
 from stub_assistant import isolate
 from whole import one_encoder
 
-from assistant import Assistant, build, config
+from assistant import Assistant, build, config, sentences
 from assistant.citations import CitedSentence, Draft
-from assistant.late import Passage, unit
+from assistant.late import Passage, Query, unit
 from assistant.retriever import Ranking
 from assistant.schema import Answer, Paper, ScoredPaper
 from assistant.sides import DIFFER, both_sides, collapsed
@@ -31,7 +31,8 @@ def ranking(*abstracts: str) -> Ranking:
         paper.paper_id: [Passage(paper.paper_id, 0, len(paper.abstract), paper.abstract, STATES)]
         for paper in papers
     }
-    return Ranking(QUESTION, cast(Any, None), hits, passages, {})
+    asked = Query(STATES, np.ones(1, np.float32), np.zeros(1, np.int32))
+    return Ranking(QUESTION, asked, hits, passages, {paper.paper_id: 1.0 for paper in papers})
 
 
 def told(found: Ranking, *said: CitedSentence, papers: int = 1, question: str = QUESTION) -> Draft:
@@ -49,10 +50,10 @@ def told(found: Ranking, *said: CitedSentence, papers: int = 1, question: str = 
 
 
 def test_of_papers_that_are_nearly_the_same_the_best_placed_stays() -> None:
-    text = " ".join(f"word{number}" for number in range(40))
-    copies = [text, f"{text} indeed", text.replace("word7", "other"), "Owls hunt at night."]
+    text = " ".join(f"{a}{b}qo" for a in "bcdfghjk" for b in "aeiou")
+    copies = [text, f"{text} indeed", text.replace("beqo", "other"), "Owls hunt at night."]
     assert [hit.paper.abstract for hit in collapsed(ranking(*copies)).papers] == [text, copies[3]]
-    changed = ranking(text, text.replace("word7", "700"))
+    changed = ranking(text, text.replace("beqo", "700"))
     assert collapsed(changed) is changed
     apart = ranking("Owls hunt at night.", "Bees dance by day.")
     assert collapsed(apart) is apart
@@ -64,6 +65,7 @@ def test_of_papers_that_are_nearly_the_same_the_best_placed_stays() -> None:
         LIE,
         "In fact OwlEar is only trained on 12 recordings.",
         "OwlEar is not trained on 40,000 recordings.",
+        "OwlEar has never been trained on any recordings.",
     ],
 )
 def test_another_answer_is_shown_beside_the_first_with_its_own_citation(other: str) -> None:
@@ -93,6 +95,49 @@ def test_where_both_stand_there_already_only_the_difference_is_told() -> None:
 def test_what_is_no_contradiction_adds_nothing(other: str) -> None:
     draft = told(ranking(TRUTH, other), CitedSentence(TRUTH, (1,)))
     assert draft.text == f"{TRUTH} [1]"
+
+
+def test_of_several_that_answer_otherwise_the_one_least_like_the_first_is_shown() -> None:
+    """Else one more lie, in other words, would stand for the other side."""
+    again = "By a count of 2024, OwlEar is trained on 900 recordings of night birds."
+    found = ranking(LIE, again, "Its makers say that OwlEar is trained on 40,000 recordings.")
+    assert told(found, CitedSentence(LIE, (1,))).text.endswith("40,000 recordings. [2]")
+
+
+WHOSE = "Who sings the song of the grey owl?"
+
+
+@pytest.mark.parametrize(
+    ("other", "differs"),
+    [
+        ("The song of the grey owl: fathers know it.", True),
+        ("The song of the grey owl is what mothers know.", False),
+        ("The grey owl is large.", False),
+    ],
+)
+def test_answers_that_are_no_names_differ_where_they_share_no_word(
+    other: str, differs: bool
+) -> None:
+    mothers = "The song of the grey owl is sung by mothers."
+    draft = told(ranking(mothers, other), CitedSentence(mothers, (1,)), question=WHOSE)
+    assert (DIFFER in draft.text) == differs
+
+
+def test_what_speaks_of_something_else_is_no_other_side() -> None:
+    found = ranking(TRUTH, LIE)
+    found.coverages["1"] = 0.7  # type: ignore[index]
+    assert told(found, CitedSentence(TRUTH, (1,))).text == f"{TRUTH} [1]"
+
+
+def test_an_answer_in_two_sentences_is_shown_whole() -> None:
+    two = "OwlEar listens at night. It was trained on 900 recordings."
+    found = ranking(TRUTH, two)
+    spans = sentences.split(two)
+    found.passages["1"][:] = [Passage("1", a, b, two[a:b], STATES) for a, b in spans]
+    draft = told(found, CitedSentence(TRUTH, (1,)))
+    assert draft.text.endswith(
+        f"{DIFFER} OwlEar listens at night. [2] It was trained on 900 recordings. [2]"
+    )
 
 
 FILLER = "It was built by people who like birds. It is read by many, and it costs little."

@@ -1,12 +1,19 @@
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 
-from stub_assistant import ABSTRACT, HIT, PAPER, answer, sentence
+import pytest
+from stub_assistant import ABSTRACT, HIT, PAPER, StubAssistant, answer, sentence
 
+from assistant.budget import Ledger
+from assistant.errors import BudgetSpent
 from assistant.records import answer_record
 from assistant.restored import answer_of
 from assistant.schema import Answer, Citation, Evidence, Refusal, Sentence, Verdict
 from assistant.ui.answers import answer_html, plain_text, summary
+from assistant.ui.chat import Chat
+from assistant.ui.conversation import Asked, turns_of
 from assistant.ui.papers import abstract_html, link_html, merged, paper_html
 from assistant.ui.sources import sources_html
 
@@ -156,3 +163,26 @@ def test_a_source_tells_why_it_was_chosen_and_marks_what_supports() -> None:
 
 def test_a_paper_that_is_gone_says_so() -> None:
     assert "no longer in the corpus" in abstract_html(replace(PAPER, abstract=""))
+
+
+def test_on_the_page_spent_tokens_are_a_sentence_and_quotes_are_offered(tmp_path: Path) -> None:
+    now = datetime(2030, 5, 1, 23, tzinfo=UTC)
+    ledger, stub = Ledger(tmp_path, 10, lambda: now), StubAssistant()
+    ledger.add(10)
+    with pytest.raises(BudgetSpent) as told:
+        ledger.check()
+    stub.fault = told.value
+    *_, last = Chat(stub).answer("What is LoRA?", [], Asked(model="owl-1"), "a")  # type: ignore[arg-type]
+    assert "today&#x27;s 10 tokens are spent" in str(last.transcript)
+    assert "ask again in 3601 s" in str(last.transcript)
+    assert "Answer with quotes instead" in str(last.transcript)
+    assert (last.live, last.question) == ("", "What is LoRA?")
+
+
+def test_limits_that_a_browser_kept_are_cleaned_and_cut() -> None:
+    names = ("since", "until", "page", "model", "as_of", "corpus")
+    asked: dict[str, object] = dict.fromkeys(names, "a\u202eb\x1b" + "c" * 10_000)
+    turn = {"question": "Q?", "asked": {**asked, "top_k": None, "without": []}, "record": None}
+    (found,) = turns_of([{**turn, "partial": "", "trouble": "", "rating": ""}])
+    assert {getattr(found.asked, name)[:3] for name in names} == {"abc"}
+    assert len(found.asked.filters.as_of or "") < 400
