@@ -1,34 +1,22 @@
 """Several machines and one Chroma server: each has its own data folder and knows the address."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import chromadb
 import pytest
 from chroma_server import running
+from machines import BATS, BEES, OWLS, Machine, machines, write  # noqa: F401
 from whole import one_encoder
 
-from assistant import Assistant, build, config
+from assistant import Assistant
 from assistant.errors import Locked, StoreError
 from assistant.generation import Server, connected, remote
 from assistant.mirror import lock
 from assistant.schema import Filters
 from assistant.store import Store
-
-OWLS = {
-    "title": "OwlEar: Hearing Owls at Night",
-    "abstract": "OwlEar hears 81 percent of owls.\nIt costs little.",
-    "date": "2021-03",
-    "authors": ["Ann Owl", "Bo Bird"],
-    "url": "https://example.org/owls",
-    "venue": "Nights",
-}
-BATS = {"title": "BatEar: Hearing Bats at Dusk", "abstract": "BatEar hears 64 percent of bats."}
-BEES = {"title": "BeeEye: Seeing Bees at Noon", "abstract": "BeeEye sees 99 percent of bees."}
-
-Machine = Callable[..., Assistant]
 
 
 @pytest.fixture(scope="module")
@@ -51,33 +39,6 @@ def empty(url: str) -> None:
     client.close()  # type: ignore[attr-defined]
     for server in (client._server, client._admin_client._server):  # type: ignore[attr-defined]
         server._session.close()
-
-
-@pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    monkeypatch.setattr(build, "MiniLM", one_encoder)
-    monkeypatch.setattr(build, "_FOLLOW_S", 0.0)
-    monkeypatch.setattr(remote, "_AGAIN_S", 0.0)
-    opened: list[Assistant] = []
-
-    def made(name: str, url: str, *papers: dict[str, object]) -> Assistant:
-        write(tmp_path / name, *papers)
-        flags = {
-            "data.folder": str(tmp_path / f"{name} data"),
-            "corpus.paths": str(tmp_path / name),
-            "store.url": url,
-        }
-        opened.append(Assistant(config.load(flags=flags, environ={})))
-        return opened[-1]
-
-    yield made
-    for assistant in opened:
-        assistant.close()
-
-
-def write(folder: Path, *papers: dict[str, object]) -> None:
-    folder.mkdir(exist_ok=True)
-    (folder / "page.jsonl").write_text("\n".join(map(json.dumps, papers)), encoding="utf-8")
 
 
 def first(assistant: Assistant, question: str) -> str:
@@ -148,23 +109,6 @@ def test_one_machine_at_a_time_changes_the_server(
     store.take_lock({"by": "one that was killed", "until": 0.0})
     store.close()
     other.index()
-
-
-def test_a_server_that_is_away_leaves_the_words_and_says_so(
-    machine: Machine, tmp_path: Path
-) -> None:
-    with running(tmp_path / "server") as url:
-        one = machine("one", url, OWLS, BATS)
-        one.index()
-        assert one.search("owls").papers[0].dense
-        assert one.trouble == ""
-    hit = one.search("Who hears owls?").papers[0]
-    assert (hit.paper.title, hit.dense) == (OWLS["title"], None)
-    assert one.trouble.startswith("found by words alone: ")
-    assert url in one.trouble
-    assert "\n" not in one.trouble
-    with pytest.raises(StoreError, match=r"check `store\.url`, and that the server runs"):
-        one.index()
 
 
 def test_a_server_that_comes_back_is_used_again(address: str, machine: Machine) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel
@@ -23,7 +23,10 @@ from assistant.records import (
     search_record,
     verify_record,
 )
-from assistant.schema import Answer, Paper, ScoredPaper, Sentence
+from assistant.schema import Answer, Paper, Sentence
+
+if TYPE_CHECKING:
+    from assistant.rag import SearchResult
 
 _SEARCHED = 10
 PaperId = Annotated[str, Path(max_length=200, description="A paper's id, or how it begins.")]
@@ -110,10 +113,11 @@ def _add_questions(router: APIRouter, served: Served) -> None:
         filters, top_k = body.filters, body.top_k or _SEARCHED
         chosen = over(assistant, body.corpus)
 
-        def work() -> Generator[tuple[ScoredPaper, ...], None, None]:
-            yield chosen.search(body.question, filters=filters, top_k=top_k).papers
+        def work() -> Generator["SearchResult", None, None]:
+            yield chosen.search(body.question, filters=filters, top_k=top_k)
 
-        return as_json(search_record(body.question, await finished(request, turns, work)))
+        _, papers, trouble = await finished(request, turns, work)
+        return as_json(search_record(body.question, papers, trouble=trouble))
 
     @router.post("/verify", summary="Your own text, sentence by sentence")
     async def verify(body: VerifyBody, request: Request) -> Response:
@@ -122,7 +126,9 @@ def _add_questions(router: APIRouter, served: Served) -> None:
         def work() -> Generator[tuple[Sentence, ...], None, None]:
             yield chosen.verify(body.text, sources=body.given, as_of=then)
 
-        return as_json(verify_record(await finished(request, turns, work)))
+        sentences = await finished(request, turns, work)
+        trouble = chosen.trouble if body.given is None else ""
+        return as_json(verify_record(sentences, trouble=trouble))
 
 
 def _add_papers(router: APIRouter, served: Served) -> None:
@@ -169,6 +175,7 @@ def _health(served: Served) -> Record:
         "version": version(),
         "running": turns.running,
         "waiting": turns.waiting,
+        **({"trouble": assistant.trouble} if assistant.trouble else {}),
     }
 
 

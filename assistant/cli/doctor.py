@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _SIGNS = {"ok": ("✓", "green"), "warn": ("⚠", "yellow"), "fault": ("✗", "bold red")}
 # A person waits for the doctor: a server that needs longer is a finding.
 _PATIENCE_S = 10.0
+_LONGEST = 500
 
 
 class Finding(NamedTuple):
@@ -64,6 +65,8 @@ def examine(session: Session) -> Iterator[Finding]:
     try:
         with session.open(indexed=False) as assistant:
             yield _guarded("catalog", lambda: check_catalog(assistant))
+            if settings.store.url:
+                yield _guarded("server", lambda: check_server(assistant))
             yield _guarded("index", lambda: check_index(assistant))
             yield from check_pages(assistant, settings)
     except AssistantError as error:
@@ -152,10 +155,18 @@ def check_catalog(assistant: "Assistant") -> Finding:
     return Finding("catalog", "ok", f"{papers:,} papers on {pages:,} pages, whole")
 
 
+def check_server(assistant: "Assistant") -> Finding:
+    """Whether the Chroma server that holds the vectors can be used."""
+    assistant.reach_server()
+    return Finding("server", "ok", f"{assistant.settings.store.url} answers")
+
+
 def check_index(assistant: "Assistant") -> Finding:
     """Whether the index is there, and made by the encoder in use."""
+    known = assistant.catalog.some_papers(1, 0)
     try:
-        hits = assistant.search("doctor", top_k=1).papers
+        # Words that are there are found even while a server that knows the meaning is away.
+        hits = assistant.search(known[0].title[:_LONGEST] if known else "doctor", top_k=1).papers
     except IndexMissing as error:
         return Finding("index", "warn", str(error), "run `assistant index`")
     if not hits:

@@ -39,6 +39,7 @@ class Checked(NamedTuple):
     titles: Mapping[str, str] = {}
     left: int = 0
     fault: str = ""
+    trouble: str = ""
 
 
 def draft_tab(
@@ -95,7 +96,7 @@ def check_text(
                 yield now._replace(left=len(claims) - number)
             found = held.verify(claim, **then)
             titles = {**now.titles, **_titles(held, found, now.titles)}
-            now = Checked((*now.sentences, *found), titles)
+            now = Checked((*now.sentences, *found), titles, trouble=held.trouble)
     except AssistantError as error:
         now = now._replace(fault=str(error))
     yield now
@@ -136,7 +137,8 @@ def _progress(now: Checked, stopped: bool) -> str:
         return f"Stopped: {tally(now.sentences)}, {counted(now.left, 'sentence')} not looked at."
     if now.left:
         return f"Checking sentence {done + 1:,} of {done + now.left:,}…"
-    return f"{tally(now.sentences)}." if now.sentences else ""
+    said = [f"{tally(now.sentences)}.", *filter(None, [for_html(now.trouble)])]
+    return " ".join(said) if now.sentences else ""
 
 
 def _sentence(sentence: Sentence, titles: Mapping[str, str]) -> str:
