@@ -53,7 +53,7 @@ def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machin
         assistant.close()
 
 
-def write(folder: Path, *papers: dict[str, object]) -> None:
-    """Puts these papers on the page of a machine."""
+def write(folder: Path, *papers: dict[str, object], page: str = "page.jsonl") -> None:
+    """Puts these papers on a page of a machine."""
     folder.mkdir(exist_ok=True)
-    (folder / "page.jsonl").write_text("\n".join(map(json.dumps, papers)), encoding="utf-8")
+    (folder / page).write_text("\n".join(map(json.dumps, papers)), encoding="utf-8")
