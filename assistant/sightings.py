@@ -64,6 +64,13 @@ class Version(NamedTuple):
     line: int
     is_current: bool
 
+    @property
+    def place(self) -> str:
+        """Which version it is, and where it stood, in words."""
+        place = f"{self.page}, line {self.line}" if self.page else "no longer in any file"
+        newest = "the newest" if self.is_current else ""
+        return " · ".join(filter(None, (self.arxiv_id, self.date, place, newest)))
+
 
 def replace_sightings(database: Database, page: Page, listings: Iterable[Listing]) -> set[str]:
     """Put a page in place of what it was; the ids of the papers that this may change.

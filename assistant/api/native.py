@@ -20,10 +20,12 @@ from assistant.records import (
     answer_record,
     dumps,
     paper_record,
+    plain,
     search_record,
     verify_record,
 )
 from assistant.schema import Answer, Paper, Sentence
+from assistant.sightings import versions
 
 if TYPE_CHECKING:
     from assistant.rag import SearchResult
@@ -33,6 +35,7 @@ PaperId = Annotated[str, Path(max_length=200, description="A paper's id, or how 
 Limit = Annotated[int, Query(ge=1, le=500, description="How many papers.")]
 Offset = Annotated[int, Query(ge=0, description="How many to leave out first.")]
 
+Diff = Annotated[bool, Query(description="With every version of the abstract, as `versions`.")]
 InCorpus = Annotated[str | None, Query(max_length=200, description="One of /api/corpora.")]
 
 
@@ -142,14 +145,17 @@ def _add_papers(router: APIRouter, served: Served) -> None:
         return as_json({**page, "papers": shown})
 
     @router.get("/papers/{paper_id}", summary="One paper", responses={404: {"model": Failure}})
-    async def paper(paper_id: PaperId, corpus: InCorpus = None) -> Response:
+    async def paper(paper_id: PaperId, corpus: InCorpus = None, diff: Diff = False) -> Response:
         try:
             catalog = over(assistant, corpus).catalog
             found = await run_in_threadpool(catalog.paper, paper_id)
         except UsageError as error:
             wrong = served.journal.wrong(error)
             return wrong._replace(status=404).response("/api/papers")
-        return as_json(paper_record(found))
+        if not diff:
+            return as_json(paper_record(found))
+        told = await run_in_threadpool(versions, catalog.database, found)
+        return as_json({**paper_record(found), "versions": plain(told)})
 
     @router.get("/corpora", summary="The corpora side by side")
     def corpora() -> Response:
