@@ -78,7 +78,7 @@ def gather(
     """Take in these files; all of it or, after an error, nothing.
 
     `prune` drops the pages that are not among them, `strict` makes an error of a record that cannot
-    be read, `reread` reads unchanged files too, for their notes. `without` are papers to leave out.
+    be read, and like `reread` reads unchanged files too. `without` are papers to leave out.
     Where the corpus is `shared`, every paper whose listings changed is one to tell others of.
     """
     readers = page_readers(paths, strict=strict)
@@ -101,7 +101,7 @@ def gather(
         tally = merge_papers(catalog, touched, without, {one.page for one in fresh})
         if shared:
             mark_stale(catalog.database, touched)
-        reports += [_reread(one) for one in unchanged] if reread else []
+        reports += [_reread(one) for one in unchanged] if reread or strict else []
     notes = [(one.page, note) for one in reports for note in one.notes]
     return Gathered(
         pages=len(readers),
@@ -141,12 +141,14 @@ def _is_unchanged(reader: PageReader, known: dict[str, Page]) -> bool:
 def _gone(known: dict[str, Page], readers: Sequence[PageReader]) -> tuple[str, ...]:
     """The pages that are not among those read; what was piped in, or read elsewhere, cannot be."""
     kept = {one.page for one in readers}
+    closed = [one.path.absolute() for one in readers if one.is_closed]
     return tuple(
         name
         for name, page in sorted(known.items())
         if name not in kept
         and page.format != ELSEWHERE
         and Path(page.path).name != str(STANDARD_INPUT)
+        and not any(Path(page.path).is_relative_to(folder) for folder in closed)
     )
 
 

@@ -12,6 +12,7 @@ import typer
 from assistant.cli import options
 from assistant.cli.session import Session, verb
 from assistant.errors import AssistantError, IndexMissing
+from assistant.plural import counted
 
 if TYPE_CHECKING:
     from assistant.build import Assistant
@@ -152,7 +153,8 @@ def check_catalog(assistant: "Assistant") -> Finding:
     papers, pages = assistant.catalog.count(), len(assistant.catalog.pages())
     if not papers:
         return Finding("catalog", "warn", "holds no papers yet", "run `assistant index`")
-    return Finding("catalog", "ok", f"{papers:,} papers on {pages:,} pages, whole")
+    holds = f"{counted(papers, 'paper')} on {counted(pages, 'page')}"
+    return Finding("catalog", "ok", f"{holds}, whole")
 
 
 def check_server(assistant: "Assistant") -> Finding:
@@ -184,7 +186,7 @@ def check_pages(assistant: "Assistant", settings: "Settings") -> Iterator[Findin
         yield _fault("pages", error)
         return
     known = assistant.catalog.pages()
-    stale = [page.page for page in pages if known.get(page.page) != page.sha256]
+    stale = [one.page for one in pages if one.found and known.get(one.page) != one.sha256]
     if stale and known:
         named = ", ".join(stale[:5]) + (" …" if len(stale) > 5 else "")
         yield Finding("pages", "warn", f"changed or new: {named}", "run `assistant index`")

@@ -10,11 +10,11 @@ from assistant import period
 from assistant.clean import for_html
 from assistant.errors import AssistantError
 from assistant.marks import MARKS, tally
+from assistant.plural import counted
 from assistant.rag import claims_of
 from assistant.records import TEXT_LIMIT
 from assistant.schema import Sentence
 from assistant.ui.corpora import over
-from assistant.ui.opening import counted
 
 if TYPE_CHECKING:
     from assistant.build import Assistant
