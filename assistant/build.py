@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from threading import RLock
 from time import monotonic
-from typing import Any, NamedTuple, Self, TypeGuard
+from typing import Any, NamedTuple, Self
 
 from assistant import answerability, config, least
 from assistant.blended import Blended
@@ -214,8 +214,12 @@ class Assistant(Kept):
     @property
     def trouble(self) -> str:
         """What keeps answers from being as good as they could be; empty where nothing does."""
-        store = self._pipeline.opened.store if self._pipeline else None
-        return f"found by words alone: {store.trouble}" if _is_away(store) else ""
+        return self._pipeline.opened.trouble if self._pipeline else ""
+
+    def reach_server(self) -> None:
+        """Raise where the Chroma server that is set cannot be used."""
+        if self._server:
+            connected(self._server, self._encoder.identity).close()
 
     def _opened(self, before: Index | None = None) -> Index:
         """The index; one that is damaged is made again out of the catalog first."""
@@ -332,10 +336,6 @@ class Assistant(Kept):
             return None
         name = self.settings.corpus.name
         return Server(self.settings.store.url, *([f"assistant-{name}"] if name else []))
-
-
-def _is_away(store: object) -> TypeGuard[Remote]:
-    return isinstance(store, Remote) and bool(store.trouble)
 
 
 def _quiet(*_: Any) -> None:

@@ -19,8 +19,9 @@ from assistant.corpus import (
     paper_id,
 )
 from assistant.errors import CorpusError
+from assistant.journal import mark_stale
 from assistant.schema import Paper, Sighting
-from assistant.sightings import assign, kin, listed, words
+from assistant.sightings import ELSEWHERE, assign, kin, listed, words
 
 _AT_ONCE = 200
 _MOST_NOTES = 10_000
@@ -71,12 +72,14 @@ def gather(
     strict: bool = False,
     reread: bool = False,
     without: Collection[str] = (),
+    shared: bool = False,
     progress: Progress = _quiet,
 ) -> Gathered:
     """Take in these files; all of it or, after an error, nothing.
 
     `prune` drops the pages that are not among them, `strict` makes an error of a record that cannot
-    be read, `reread` reads unchanged files too, for their notes. `without` are papers to leave out.
+    be read, and like `reread` reads unchanged files too. `without` are papers to leave out.
+    Where the corpus is `shared`, every paper whose listings changed is one to tell others of.
     """
     readers = page_readers(paths, strict=strict)
     with catalog.transaction():
@@ -96,7 +99,9 @@ def gather(
         if not found:
             raise CorpusError(nothing_found(paths, reports))
         tally = merge_papers(catalog, touched, without, {one.page for one in fresh})
-        reports += [_reread(one) for one in unchanged] if reread else []
+        if shared:
+            mark_stale(catalog.database, touched)
+        reports += [_reread(one) for one in unchanged] if reread or strict else []
     notes = [(one.page, note) for one in reports for note in one.notes]
     return Gathered(
         pages=len(readers),
@@ -134,12 +139,16 @@ def _is_unchanged(reader: PageReader, known: dict[str, Page]) -> bool:
 
 
 def _gone(known: dict[str, Page], readers: Sequence[PageReader]) -> tuple[str, ...]:
-    """The pages that are not among those read; what was piped in is nowhere to be read again."""
+    """The pages that are not among those read; what was piped in, or read elsewhere, cannot be."""
     kept = {one.page for one in readers}
+    closed = [one.path.absolute() for one in readers if one.is_closed]
     return tuple(
         name
         for name, page in sorted(known.items())
-        if name not in kept and Path(page.path).name != str(STANDARD_INPUT)
+        if name not in kept
+        and page.format != ELSEWHERE
+        and Path(page.path).name != str(STANDARD_INPUT)
+        and not any(Path(page.path).is_relative_to(folder) for folder in closed)
     )
 
 

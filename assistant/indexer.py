@@ -54,7 +54,8 @@ class IndexReport:
     seconds: float = 0.0
     generation: str = ""
     kind: str = "index"
-    """What was asked for: "index", "rebuild", "remove", "put back", "import" or "restore"."""
+    """What was asked for: "index", "rebuild", "remove", "put back", "import" or "restore"; "follow"
+    takes over what another machine changed."""
     pages_gone: tuple[str, ...] = ()
     """The pages that were pruned."""
     papers_gone: tuple[tuple[str, str], ...] = ()
@@ -116,6 +117,7 @@ class Indexer:
                 strict=strict,
                 reread=reread,
                 without=removed(self._catalog),
+                shared=self._server is not None,
                 progress=progress,
             )
             report = _report(got)
@@ -166,9 +168,18 @@ class Indexer:
         if not mirror.is_behind():
             return False
         with writing(self._folder):
-            pulled = mirror.pull()
+            is_new = self._pull(mirror)
             self._generations().renew(_quiet)
-        return any(pulled)
+        return is_new
+
+    def _pull(self, mirror: Mirror) -> bool:
+        """Take over what others changed, as a run of its own; whether that was anything."""
+        started = monotonic()
+        came, added, gone = mirror.pull()
+        if came or gone:
+            report = IndexReport(added=added, changed=came - added, removed=len(gone))
+            self._noted(replace(report, kind="follow", papers_gone=gone), started)
+        return bool(came or gone)
 
     @contextmanager
     def _sharing(self) -> Iterator[None]:
@@ -179,7 +190,7 @@ class Indexer:
         identity = self._encoder.identity
         with connected(self._server, identity) as store, lock(store):
             self._mirror = Mirror(self._catalog, store, identity)
-            self._mirror.pull()
+            self._pull(self._mirror)
             try:
                 yield
             finally:

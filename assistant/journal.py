@@ -5,6 +5,7 @@ The tables' triggers keep both, so that a change costs what was changed, and not
 
 import hashlib
 import json
+from collections.abc import Iterable
 
 from assistant.database import Database
 
@@ -12,6 +13,12 @@ from assistant.database import Database
 def stale_papers(database: Database) -> list[str]:
     """The papers that came, went or changed their words since the index was made."""
     return [id_ for (id_,) in database.rows("SELECT paper_id FROM stale_papers ORDER BY paper_id")]
+
+
+def mark_stale(database: Database, paper_ids: Iterable[str]) -> None:
+    """Note that there is more to tell of these papers than their words."""
+    ids = [(paper_id,) for paper_id in paper_ids]
+    database.change_many("INSERT OR IGNORE INTO stale_papers VALUES (?)", ids)
 
 
 def stale_chunks(database: Database) -> list[str]:

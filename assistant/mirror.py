@@ -1,14 +1,18 @@
 """A Chroma server that several machines share <-> the catalog of each of them.
 
-Texts and what is known of a paper travel with its vectors, so that a machine that has nothing but
-the address can answer. Each change raises the server's revision, which tells the others to look.
+Texts and what is known of a paper, its listings too, travel with its vectors: a machine that has
+nothing but the address can answer, and none drops what another lists. Each change raises the
+server's revision, which tells the others to look.
 """
 
+import hashlib
 import json
 import os
+import re
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from time import time
 from typing import Any, NamedTuple
 
@@ -17,12 +21,17 @@ import numpy as np
 from assistant import journal
 from assistant.catalog import Catalog
 from assistant.errors import Locked, StoreError
-from assistant.schema import Chunk, EncoderIdentity, Paper
+from assistant.gathering import merge_papers
+from assistant.removed import mark, removed, unmark
+from assistant.schema import Chunk, EncoderIdentity, Paper, Sighting
+from assistant.sightings import forget_elsewhere, machines, seen_elsewhere
 from assistant.store import Store
 
 _BATCH = 1_000
 _LEASE_S = 600.0
 _SEEN = "server"
+_NAME = "machine"
+_LONGEST = 40
 _FIELDS = ("date", "year_inferred", "author_count", "url")
 
 Told = Callable[[int, int], None]
@@ -30,10 +39,21 @@ Told = Callable[[int, int], None]
 
 
 class Pulled(NamedTuple):
-    """How many papers came from the server, and how many went."""
+    """How many papers came from the server, how many anew, and which went."""
 
     came: int = 0
-    went: int = 0
+    added: int = 0
+    gone: tuple[tuple[str, str], ...] = ()
+    """Id and title of each."""
+
+
+class _Told(NamedTuple):
+    """A paper as the server tells of it."""
+
+    paper: Paper
+    chunks: Sequence[Chunk]
+    seen: Sequence[tuple[str, Sighting]]
+    """Where it was listed, by the name of the machine that read the page."""
 
 
 class Mirror:
@@ -57,17 +77,39 @@ class Mirror:
         ours = set(journal.stale_papers(self._catalog.database))
         there, here = self._store.ids(), self._catalog.chunk_ids()
         changed = self._store.changed_since(_revision(seen)) if _same(seen, version) else there
-        came = self._fetched(sorted((there - here) | changed), ours)
+        came = self._fetched(_papers((there - here) | changed))
         # A server that was set up anew lost what it had: that takes nothing out here.
         gone = _papers(here - there) - _papers(there) - ours if _same(seen, version) else set()
         with self._catalog.transaction():
-            for papers, chunks in came:
-                self._catalog.set_papers(papers)
-                ids = [paper.paper_id for paper in papers]
-                self._catalog.set_chunks(self._identity, ids, chunks)
-            self._catalog.remove_papers(gone)
+            before = self._catalog.count()
+            taken = sum(self._taken(part, ours) for part in came)
+            added = self._catalog.count() - before
+            went = self._drop(gone)
             self._catalog.set_meta(_SEEN, version)
-        return Pulled(sum(len(papers) for papers, _ in came), len(gone))
+        return Pulled(taken, added, went)
+
+    def _taken(self, part: Sequence[_Told], ours: set[str]) -> int:
+        """How many of these papers were taken over; of one changed here too, what others list."""
+        catalog = self._catalog
+        taken = [one for one in part if one.paper.paper_id not in ours]
+        ids = [one.paper.paper_id for one in taken]
+        catalog.set_papers(one.paper for one in taken)
+        catalog.set_chunks(self._identity, ids, (c for one in taken for c in one.chunks))
+        unmark(catalog, ids)
+        for paper, _, seen in part:
+            others = [(machine, one) for machine, one in seen if machine != self._machine]
+            seen_elsewhere(catalog.database, paper.paper_id, others)
+        both = [one.paper.paper_id for one in part if one.paper.paper_id in ours]
+        merge_papers(catalog, both, removed(catalog))
+        return len(taken)
+
+    def _drop(self, gone: Collection[str]) -> tuple[tuple[str, str], ...]:
+        """Take out what another machine removed; what is listed here does not come back by it."""
+        papers, theirs = self._catalog.papers(sorted(gone)), machines(self._catalog.database)
+        mark(self._catalog, (p for p in papers if any(s.page not in theirs for s in p.sightings)))
+        forget_elsewhere(self._catalog.database, gone)
+        self._catalog.remove_papers(gone)
+        return tuple((paper.paper_id, paper.title) for paper in papers)
 
     def push(self, told: Told = lambda *_: None) -> None:
         """Make the server hold what the catalog holds; call `pull` first, under `lock`."""
@@ -90,17 +132,28 @@ class Mirror:
         chunks = self._catalog.chunks(ids)
         vectors = self._catalog.vectors(self._identity, [c.embedded_text for c in chunks])
         papers = self._catalog.papers(list(dict.fromkeys(c.paper_id for c in chunks)))
-        told = {paper.paper_id: _record(paper) for paper in papers}
+        theirs = machines(self._catalog.database)
+        told = {paper.paper_id: _record(paper, self._machine, theirs) for paper in papers}
         beside = [{"revision": revision, "paper": told[chunk.paper_id]} for chunk in chunks]
         self._store.add(chunks, np.stack([vectors[c.embedded_text] for c in chunks]), beside)
 
-    def _fetched(self, ids: Sequence[str], ours: set[str]) -> list[tuple[list[Paper], list[Chunk]]]:
-        """The papers of these chunks, a part at a time, with all their chunks."""
-        papers = sorted(_papers(ids) - ours)
-        return [
-            _papers_of(self._store.chunks_of(papers[start : start + _BATCH]))
-            for start in range(0, len(papers), _BATCH)
-        ]
+    def _fetched(self, ids: Iterable[str]) -> Iterator[list[_Told]]:
+        """These papers, a part at a time."""
+        papers = sorted(ids)
+        for start in range(0, len(papers), _BATCH):
+            yield _told_of(self._store.chunks_of(papers[start : start + _BATCH]))
+
+    @cached_property
+    def _machine(self) -> str:
+        """What this data folder is called by the others, from its first word to them on."""
+        name = self._catalog.meta(_NAME)
+        if name is None:
+            host = re.sub(r"[^a-z0-9.-]", "", socket.gethostname().lower())[:_LONGEST] or "machine"
+            place = f"{host}:{self._catalog.path.resolve()}"
+            # The same again where the folder was lost, so that its pages are not another's then.
+            name = f"{host}-{hashlib.sha256(place.encode('utf-8', 'replace')).hexdigest()[:6]}"
+            self._catalog.set_meta(_NAME, name)
+        return name
 
 
 @contextmanager
@@ -135,37 +188,59 @@ def _papers(chunk_ids: Iterable[str]) -> set[str]:
     return {id_.rpartition("-")[0] for id_ in chunk_ids}
 
 
-def _record(paper: Paper) -> str:
-    fields = {name: getattr(paper, name) for name in _FIELDS}
-    told = fields | {"title": paper.title, "authors": paper.authors, "extra": dict(paper.extra)}
+def _record(paper: Paper, machine: str, theirs: Mapping[str, str]) -> str:
+    seen = [_listing(paper, one, theirs.get(one.page), machine) for one in paper.sightings]
     # What stands between the chunks is blank, but not always one space.
-    return json.dumps(told | {"length": len(paper.abstract)})
+    return json.dumps({**_words(paper), "length": len(paper.abstract), "seen": seen})
 
 
-def _papers_of(
-    found: Iterable[tuple[Chunk, Mapping[str, Any]]],
-) -> tuple[list[Paper], list[Chunk]]:
+def _words(of: Paper | Sighting) -> dict[str, Any]:
+    """What is said of a paper, but for its abstract."""
+    fields = {name: getattr(of, name) for name in _FIELDS}
+    return fields | {"title": of.title, "authors": list(of.authors), "extra": dict(of.extra)}
+
+
+def _listing(paper: Paper, seen: Sighting, other: str | None, machine: str) -> dict[str, Any]:
+    """Where a paper was seen, and what was said there in other words than the paper's."""
+    words, known = {**_words(seen), "abstract": seen.abstract}, _words(paper)
+    differs = {
+        name: said for name, said in words.items() if said != known.get(name, paper.abstract)
+    }
+    page = seen.page.removeprefix(f"{other}/") if other else seen.page
+    at = [other or machine, page, seen.position, seen.line]
+    return {"at": at, **differs}
+
+
+def _told_of(found: Iterable[tuple[Chunk, Mapping[str, Any]]]) -> list[_Told]:
     by_paper: dict[str, list[tuple[Chunk, str]]] = {}
     for chunk, beside in found:
         by_paper.setdefault(chunk.paper_id, []).append((chunk, str(beside.get("paper", "{}"))))
-    papers = [
-        _paper(paper_id, [chunk for chunk, _ in parts], json.loads(parts[0][1]))
+    return [
+        _told(paper_id, [chunk for chunk, _ in parts], json.loads(parts[0][1]))
         for paper_id, parts in by_paper.items()
     ]
-    return papers, [chunk for parts in by_paper.values() for chunk, _ in parts]
 
 
-def _paper(paper_id: str, chunks: Sequence[Chunk], told: Mapping[str, Any]) -> Paper:
+def _told(paper_id: str, chunks: Sequence[Chunk], told: Mapping[str, Any]) -> _Told:
     """The paper, its abstract put together from the chunks, each at its place."""
     length = int(told.get("length", max(chunk.end for chunk in chunks)))
     abstract = [" "] * length
     for chunk in chunks:
         abstract[chunk.start : chunk.end] = chunk.text
-    return Paper(
-        paper_id,
-        str(told.get("title", chunks[0].title)),
-        "".join(abstract),
-        authors=tuple(told.get("authors", ())),
-        extra={str(name): str(value) for name, value in told.get("extra", {}).items()},
-        **{name: told[name] for name in _FIELDS if name in told},
-    )
+    words = {"title": chunks[0].title, **told, "abstract": "".join(abstract)}
+    seen = [
+        (str(one["at"][0]), Sighting(str(one["at"][1]), *one["at"][2:4], **_said({**words, **one})))
+        for one in told.get("seen", ())
+    ]
+    return _Told(Paper(paper_id, **_said(words)), chunks, seen)
+
+
+def _said(words: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that a paper and a listing of it have in common."""
+    return {
+        "title": str(words["title"]),
+        "abstract": str(words["abstract"]),
+        "authors": tuple(words.get("authors", ())),
+        "extra": {str(name): str(value) for name, value in words.get("extra", {}).items()},
+        **{name: words[name] for name in _FIELDS if name in words},
+    }

@@ -50,6 +50,7 @@ class SearchResult(NamedTuple):
 
     question: str
     papers: tuple[ScoredPaper, ...]
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,8 @@ class Pipeline:
         """The papers nearest to `question`, best first."""
         question = _checked(question)
         of_then = self._as_of(filters.as_of)
-        return SearchResult(question, of_then._retriever.rank(question, top_k, filters).papers)
+        found = of_then._retriever.rank(question, top_k, filters)
+        return SearchResult(question, found.papers, found.trouble)
 
     def verify(self, text: str, *, as_of: str | None = None) -> tuple[Sentence, ...]:
         """Every sentence of `text` with its verdict, from the corpus."""
@@ -208,6 +210,7 @@ class Pipeline:
             timings_ms=clock.laps(),
             receipt=self._receipt,
             struck=standing.struck,
+            trouble=ranking.trouble,
         )
 
     def _withheld(

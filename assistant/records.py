@@ -81,6 +81,7 @@ def answer_record(answer: Answer, id: Any = None) -> Record:
         "receipt": answer.receipt._asdict(),
         # Where nothing was, the record is what it was before anything could be.
         **({"struck": [_struck(one) for one in answer.struck]} if answer.struck else {}),
+        **_trouble(answer.trouble),
     }
 
 
@@ -88,14 +89,22 @@ def _struck(sentence: Sentence) -> Record:
     return {"text": sentence.text, **_verdict(sentence)}
 
 
-def search_record(question: str, papers: Iterable[ScoredPaper], id: Any = None) -> Record:
+def _trouble(said: str) -> Record:
+    return {"trouble": said} if said else {}
+
+
+def search_record(
+    question: str, papers: Iterable[ScoredPaper], id: Any = None, trouble: str = ""
+) -> Record:
     """What `search --json` prints."""
-    return {"id": id, "question": question, "papers": [_hit(paper) for paper in papers]}
+    found = [_hit(paper) for paper in papers]
+    return {"id": id, "question": question, "papers": found, **_trouble(trouble)}
 
 
-def verify_record(sentences: Iterable[Sentence], id: Any = None) -> Record:
+def verify_record(sentences: Iterable[Sentence], id: Any = None, trouble: str = "") -> Record:
     """What `verify --json` prints."""
-    return {"id": id, "sentences": [{"text": one.text, **_verdict(one)} for one in sentences]}
+    checked = [{"text": one.text, **_verdict(one)} for one in sentences]
+    return {"id": id, "sentences": checked, **_trouble(trouble)}
 
 
 def paper_record(paper: Paper) -> Record:

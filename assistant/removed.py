@@ -1,6 +1,6 @@
 """Papers that someone took out by hand -> marks in the catalog, which no page undoes by itself."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from assistant.catalog import Catalog
 from assistant.errors import UsageError
@@ -8,6 +8,7 @@ from assistant.lookup import paper_named
 from assistant.schema import Paper
 
 _MARK = "removed:"
+_MOST_LISTED = 12
 
 
 def removed(catalog: Catalog) -> dict[str, str]:
@@ -31,9 +32,26 @@ def unmark(catalog: Catalog, paper_ids: Iterable[str]) -> None:
 
 
 def removed_named(catalog: Catalog, text: str) -> tuple[str, str]:
-    """Id and title of the removed paper of that id, or of an id that begins so."""
+    """Id and title of the removed paper of that id, or of an id that begins so.
+
+    Where there is none the error names those that were removed.
+    """
     titles = removed(catalog)
     if not titles:
         raise UsageError("no paper was removed: there is nothing to put back")
-    paper_id = paper_named(text, titles)
+    try:
+        paper_id = paper_named(text, titles)
+    except UsageError:
+        cure = f"write the id of one that was, {_listed(titles)}"
+        raise UsageError(f"{_which(text)}: {cure}") from None
     return paper_id, titles[paper_id]
+
+
+def _which(text: str) -> str:
+    return f"no paper {text!r} was removed" if text else "no paper is named"
+
+
+def _listed(titles: Mapping[str, str]) -> str:
+    named = [f"{id_} ({title})" for id_, title in list(titles.items())[:_MOST_LISTED]]
+    more = len(titles) - len(named)
+    return "; ".join(named) + (f" and {more:,} more" if more else "")

@@ -59,6 +59,7 @@ def _answer(record: Mapping[str, Any], known: Mapping[str, Paper]) -> Answer:
         struck=tuple(
             _sentence({**one, "citations": []}, known) for one in record.get("struck", ())
         ),
+        trouble=str(record.get("trouble", "")),
     )
 
 

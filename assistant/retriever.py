@@ -44,6 +44,8 @@ class Ranking:
     """How much of the question each paper's pieces cover, by paper id."""
     foreign: tuple[str, ...] = ()
     """Names in the question that no paper of the corpus has."""
+    trouble: str = ""
+    """What kept papers from being found that are there; empty where nothing did."""
 
 
 class Retriever:
@@ -103,7 +105,9 @@ class Retriever:
         hits.sort(key=lambda hit: (-hit.score, hit.paper.paper_id))
         ranked = tuple(replace(hit, rank=rank) for rank, hit in enumerate(hits[:top_k], 1))
         foreign = tuple(name for name in names(question) if not self._has(name))
-        return Ranking(question, asked, ranked, Passages(read), cover, foreign)
+        return Ranking(
+            question, asked, ranked, Passages(read), cover, foreign, self._index.trouble
+        )
 
     def knows(self, word: str) -> bool:
         """Whether any paper has the word, in whatever form."""

@@ -217,6 +217,8 @@ class Answer:
     receipt: Receipt
     struck: tuple[Sentence, ...] = ()
     """What a model wrote and no source bears out, taken out of the text."""
+    trouble: str = ""
+    """What kept it from being as good as it could be; empty where nothing did."""
 
     @property
     def refused(self) -> bool:

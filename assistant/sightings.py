@@ -11,6 +11,8 @@ from assistant.identifiers import arxiv_id, doi, names, paper_id, text_id
 from assistant.rows import OF_BOTH, common_of, common_row
 from assistant.schema import Paper, Sighting
 
+ELSEWHERE = "elsewhere"
+"""The format of a page that another machine read; its path is that machine's name."""
 _AT_ONCE = 500
 _IN = "IN (SELECT value FROM json_each(?))"
 # All sightings of these papers, and those that share a title, a text or a name with one of them.
@@ -62,6 +64,13 @@ class Version(NamedTuple):
     line: int
     is_current: bool
 
+    @property
+    def place(self) -> str:
+        """Which version it is, and where it stood, in words."""
+        place = f"{self.page}, line {self.line}" if self.page else "no longer in any file"
+        newest = "the newest" if self.is_current else ""
+        return " · ".join(filter(None, (self.arxiv_id, self.date, place, newest)))
+
 
 def replace_sightings(database: Database, page: Page, listings: Iterable[Listing]) -> set[str]:
     """Put a page in place of what it was; the ids of the papers that this may change.
@@ -87,6 +96,50 @@ def replace_sightings(database: Database, page: Page, listings: Iterable[Listing
         called = [(name, page.page, seen.position) for _, seen in some for name in names(seen)]
         database.change_many("INSERT INTO names VALUES (?, ?, ?)", called)
     return touched | set(before.values())
+
+
+def seen_elsewhere(database: Database, paper_id: str, seen: Iterable[tuple[str, Sighting]]) -> None:
+    """Put these in place of what was known of a paper on the pages of other machines, by name."""
+    forget_elsewhere(database, [paper_id])
+    for machine, one in seen:
+        page = f"{machine}/{one.page}"
+        new = (page, machine, ELSEWHERE)
+        database.change("INSERT OR IGNORE INTO pages VALUES (?, ?, '', ?)", new)
+        position = _free(database, page, one.position)
+        row = (page, position, paper_id, one.line, *_keys(one), *common_row(one))
+        database.change(_INSERT, row)
+        called = [(name, page, position) for name in names(one)]
+        database.change_many("INSERT INTO names VALUES (?, ?, ?)", called)
+
+
+def _free(database: Database, page: str, position: int) -> int:
+    """The position, or the next where one that has moved since is still known by it."""
+    sql = (
+        "SELECT CASE WHEN EXISTS (SELECT 1 FROM sightings WHERE page = ? AND position = ?)"
+        " THEN (SELECT max(position) + 1 FROM sightings WHERE page = ?) ELSE ? END"
+    )
+    return int(database.rows(sql, (page, position, page, position))[0][0])
+
+
+def forget_elsewhere(database: Database, paper_ids: Collection[str]) -> None:
+    """Forget what other machines saw of these papers, and their pages that list nothing now."""
+    theirs = f"page IN (SELECT page FROM pages WHERE format = '{ELSEWHERE}')"
+    some = json.dumps(list(paper_ids))
+    pages = database.rows(
+        f"SELECT DISTINCT page FROM sightings WHERE paper_id {_IN} AND {theirs}", (some,)
+    )
+    database.change(f"DELETE FROM sightings WHERE paper_id {_IN} AND {theirs}", (some,))
+    database.change_many(
+        "DELETE FROM pages WHERE page = ?1"
+        " AND NOT EXISTS (SELECT 1 FROM sightings WHERE page = ?1)",
+        pages,
+    )
+
+
+def machines(database: Database) -> dict[str, str]:
+    """The machine that read it, by page, of every page that was not read here."""
+    sql = "SELECT page, path FROM pages WHERE format = ?"
+    return dict(database.rows(sql, (ELSEWHERE,)))
 
 
 def _contents(database: Database, page: str) -> dict[bytes, str]:

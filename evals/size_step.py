@@ -11,8 +11,6 @@ from typing import Any
 
 from assistant import config
 from assistant.build import Assistant
-from assistant.generation import Generations
-from assistant.indexer import writing
 from evals.encoded import Encoded
 
 
@@ -56,15 +54,11 @@ def _stages(marks: list[tuple[str, float]]) -> dict[str, float]:
 
 
 def remove(assistant: Assistant, paper_ids: list[str]) -> dict[str, Any]:
-    """Take one paper out, of the catalog and of both indexes."""
-    folder, catalog = assistant.settings.data.folder, assistant.catalog
-    identity = Encoded().identity
-    gone = paper_ids or [catalog.paper_ids_after("", 1)[0]]
+    """Take one paper out, as `assistant remove` does."""
+    gone = paper_ids or assistant.catalog.paper_ids_after("", 1)
     started = perf_counter()
-    with writing(folder):
-        catalog.remove_papers(gone)
-        Generations(catalog, folder, identity).renew(lambda *_: None)
-    return {"seconds": perf_counter() - started}
+    report = assistant.remove(gone)
+    return {"seconds": perf_counter() - started, "removed": report.removed}
 
 
 STEPS: dict[str, Callable[[Assistant, list[str]], dict[str, Any]]] = {

@@ -94,6 +94,7 @@ class Stream:
 class SearchResult(NamedTuple):
     question: str
     papers: tuple[ScoredPaper, ...]
+    trouble: str = ""
 
 
 class Note(NamedTuple):
@@ -206,7 +207,7 @@ class StubAssistant:
         self.asked.append({"question": question, "filters": filters, "top_k": top_k})
         if self.fault:
             raise self.fault
-        return SearchResult(question, self.hits)
+        return SearchResult(question, self.hits, self.trouble)
 
     def verify(
         self, text: str, *, sources: Any = None, as_of: str | None = None

@@ -44,6 +44,8 @@ def test_every_route_may_name_a_corpus(address: Address) -> None:
     assert (
         address.get(f"/api/papers/{paper['paper_id']}?corpus=bio").json()["title"] == "SnailTrack"
     )
+    told = address.get(f"/api/papers/{paper['paper_id']}?corpus=bio&diff=true").json()
+    assert [one["abstract"] for one in told["versions"]] == [SNAILS["abstract"]]
     assert address.get(f"/api/papers/{paper['paper_id']}").status_code == 404
     said = {"messages": [{"role": "user", "content": ASKED["question"]}], "corpus": "bio"}
     assert "snails" in address.post("/v1/chat/completions", said).text

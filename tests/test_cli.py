@@ -530,12 +530,12 @@ def test_index_says_what_it_did(cli: Cli) -> None:
         "306 listings, 249 papers: 249 added, 0 changed, 0 removed",
         "482 chunks, 482 newly embedded, 4.2 s",
     ]
-    assert "1 notes" in ran.err
+    assert "1 note on what" in ran.err
     assert "page-1.txt:3: merged: again" in cli("index", "-v").err
     assert cli("index", "--json").json["notes"][0]["page"] == "page-1.txt"
     cli.assistant.report = Report(pages_removed=1, notes=())
     ran = cli("index")
-    assert "0 removed, 1 pages gone" in ran.out
+    assert "0 removed, 1 page gone" in ran.out
     assert "notes" not in ran.err
 
 

@@ -110,7 +110,7 @@ def test_the_corpora_are_listed(two: Keeping) -> None:
 
 
 def test_a_corpus_is_removed_whole_after_a_word(two: Keeping) -> None:
-    assert "1 papers" in two("corpora", "--remove", "bio").err
+    assert "1 paper?" in two("corpora", "--remove", "bio").err
     assert (two.data / "corpora" / "bio").exists()
     with writing(two.data / "corpora" / "bio"):
         assert two("corpora", "--remove", "bio", "--yes").code == 75

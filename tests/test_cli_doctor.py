@@ -19,6 +19,7 @@ class Page(NamedTuple):
     page: str
     sha256: str
     notes: tuple[Note, ...] = ()
+    found: int = 1
 
 
 class Report(NamedTuple):
@@ -66,7 +67,7 @@ def test_a_healthy_installation_has_no_fault(cli: Cli) -> None:
     ran = cli("doctor")
     assert ran.code == 0
     assert "✗" not in ran.out
-    assert "✓ catalog  1 papers on 1 pages, whole" in ran.out
+    assert "✓ catalog  1 paper on 1 page, whole" in ran.out
     assert "→ set OPENAI_API_KEY" in ran.out
 
 

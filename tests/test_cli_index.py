@@ -29,7 +29,7 @@ def test_a_dry_run_says_what_would_change_and_changes_nothing(keep: Keeping) -> 
     assert "goes: page second.jsonl\n" in ran.out
     assert f"{keep.id_of(WORMS)}  {WORMS}" in ran.out
     assert BATS not in ran.out
-    assert "3 papers: 1 added, 0 changed, 2 removed, 1 pages gone" in ran.out
+    assert "3 papers: 1 added, 0 changed, 2 removed, 1 page gone" in ran.out
     told = keep("index", "--prune", "--dry-run", "--json").json
     assert told["dry_run"]
     assert {title for _, title in told["papers_gone"]} == {MOTHS, WORMS}

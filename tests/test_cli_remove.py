@@ -90,6 +90,15 @@ def test_an_unknown_id_removes_nothing_at_all(keep: Keeping) -> None:
     assert len(keep.titles()) == 4
 
 
+def test_what_can_be_put_back_is_named(keep: Keeping) -> None:
+    paper_id = keep.id_of(OWLS)
+    keep("remove", paper_id, "--yes")
+    for arguments in ((), (keep.id_of(BATS),)):
+        ran = keep("remove", "--undo", *arguments)
+        assert (ran.code, ran.err.count("\n")) == (2, 1)
+        assert f"{paper_id} ({OWLS})" in ran.err
+
+
 def test_while_another_process_indexes_nothing_is_removed(keep: Keeping) -> None:
     with writing(keep.data):
         ran = keep("remove", keep.id_of(OWLS), "--yes")

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -233,6 +234,52 @@ def test_a_file_that_cannot_be_opened_says_why(
 
     monkeypatch.setattr(Path, "open", refuse)
     assert refusal(path) == "cannot be opened (Permission denied): check its permissions"
+
+
+def test_a_folder_that_cannot_be_opened_is_a_note_and_the_rest_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "a.txt", LISTING)
+    closed = write(tmp_path / "shut" / "b.txt", LISTING).parent
+    shut(monkeypatch, closed)
+    page, folder = read_paths([tmp_path]).pages
+    assert (page.found, folder.page, folder.found) == (1, "shut", 0)
+    why = "cannot be opened (Permission denied): check its permissions"
+    assert (folder.notes[0].kind, folder.notes[0].text) == ("unreadable", why)
+    with pytest.raises(CorpusError, match="shut: cannot be opened"):
+        read_paths([tmp_path], strict=True)
+    with pytest.raises(CorpusError, match=r"no paper in .*shut \(shut: cannot be opened"):
+        read_paths([closed])
+
+
+def shut(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Nobody may look into the folder; who runs the tests may be allowed everything."""
+    scan = os.scandir
+
+    def refusing(path: str | Path) -> Any:
+        if Path(path) == folder:
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+
+
+def test_links_are_told_of_where_they_lead_nowhere_or_to_a_folder(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "a.txt", LISTING)
+    write(tmp_path / "out" / "b.txt", LISTING)
+    (tmp_path / "in" / "c").symlink_to(tmp_path / "out")
+    (tmp_path / "in" / "d.txt").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "in" / "e.txt").symlink_to(tmp_path / "out" / "b.txt")
+    corpus = read_paths([tmp_path / "in"])
+    told = [
+        (page.page, page.found, [note.text[:20] for note in page.notes]) for page in corpus.pages
+    ]
+    assert told == [
+        ("a.txt", 1, ["same paper as e.txt:"]),
+        ("c", 0, ["a link to a folder i"]),
+        ("d.txt", 0, ["cannot be opened (No"]),
+        ("e.txt", 1, []),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from assistant import config
 from assistant.build import Assistant
+from assistant.removed import removed
 from evals import size, size_asking, size_step
 from evals.encoded import Encoded
 
@@ -72,8 +73,10 @@ def test_a_step_tells_its_stages_and_a_removal_leaves_one_less(tmp_path: Path) -
         told = size_step.index(assistant, [str(page)])
         assert (told["papers"], told["encoded"]) == (3, 3)
         assert set(told["stages"]) == {"open", "read", "encode", "store"}
-        assert size_step.remove(assistant, [])["seconds"] > 0
-        assert assistant.catalog.count() == 2
+        told = size_step.remove(assistant, [])
+        assert (told["removed"], assistant.catalog.count()) == (1, 2)
+        assert told["seconds"] > 0
+        assert removed(assistant.catalog), "as the product does it"
     parts = size.disk(tmp_path / "data")
     assert parts["vectors"] == 3 * 384 * 4 / 2
     assert parts["index_rest"] > 0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_corpus_reading import shut
 
 from assistant import database, tables
 from assistant.catalog import Catalog
@@ -237,6 +238,30 @@ def test_a_packed_page_that_breaks_off_takes_nothing_out(room: Room) -> None:
     path.write_bytes(changed)
     assert room.gather().pages_unchanged == 0
     assert len(room.papers) == 40
+
+
+def test_a_strict_run_stops_at_a_record_of_an_unchanged_file_too(room: Room) -> None:
+    room.write("a.jsonl", record())
+    with (room.folder / "a.jsonl").open("a") as file:
+        file.write("{broken\n")
+    room.gather()
+    with pytest.raises(CorpusError, match=r"a\.jsonl: line 2: not JSON"):
+        room.gather(strict=True)
+    assert len(room.papers) == 1
+
+
+def test_pruning_leaves_what_stands_in_a_folder_that_cannot_be_opened(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (room.folder / "shut").mkdir()
+    room.write("a.jsonl", record("Stays", OTHER))
+    room.write("shut/b.jsonl", record("Behind a door"))
+    room.gather()
+    shut(monkeypatch, room.folder / "shut")
+    assert room.gather(prune=True).pages_gone == ()
+    monkeypatch.undo()
+    (room.folder / "shut" / "b.jsonl").unlink()
+    assert room.gather(prune=True).pages_gone == ("shut/b.jsonl",)
 
 
 def test_pruning_takes_pages_out_but_none_that_was_piped_in(

@@ -16,7 +16,7 @@
 2  config  records  tokens  sentences  words  logistic  period  lookup  damage  database  marks
    trees  clock  stream
 1  identifiers  tables
-0  schema  errors  redact  clean  origins  difference
+0  schema  errors  redact  clean  origins  difference  plural
 """
 
 import ast
@@ -35,7 +35,7 @@ LAYERS = {
     name: layer
     for layer, names in enumerate(
         (
-            "schema errors redact clean origins difference",
+            "schema errors redact clean origins difference plural",
             "identifiers tables",
             "config records tokens sentences words logistic period lookup damage database marks"
             " trees clock stream",

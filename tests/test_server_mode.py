@@ -1,34 +1,24 @@
 """Several machines and one Chroma server: each has its own data folder and knows the address."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import chromadb
 import pytest
 from chroma_server import running
+from machines import BATS, BEES, OWLS, Machine, machines, write  # noqa: F401
 from whole import one_encoder
 
-from assistant import Assistant, build, config
+from assistant import Assistant
 from assistant.errors import Locked, StoreError
 from assistant.generation import Server, connected, remote
-from assistant.mirror import lock
+from assistant.mirror import Mirror, lock
 from assistant.schema import Filters
+from assistant.sightings import versions
 from assistant.store import Store
-
-OWLS = {
-    "title": "OwlEar: Hearing Owls at Night",
-    "abstract": "OwlEar hears 81 percent of owls.\nIt costs little.",
-    "date": "2021-03",
-    "authors": ["Ann Owl", "Bo Bird"],
-    "url": "https://example.org/owls",
-    "venue": "Nights",
-}
-BATS = {"title": "BatEar: Hearing Bats at Dusk", "abstract": "BatEar hears 64 percent of bats."}
-BEES = {"title": "BeeEye: Seeing Bees at Noon", "abstract": "BeeEye sees 99 percent of bees."}
-
-Machine = Callable[..., Assistant]
 
 
 @pytest.fixture(scope="module")
@@ -51,33 +41,6 @@ def empty(url: str) -> None:
     client.close()  # type: ignore[attr-defined]
     for server in (client._server, client._admin_client._server):  # type: ignore[attr-defined]
         server._session.close()
-
-
-@pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    monkeypatch.setattr(build, "MiniLM", one_encoder)
-    monkeypatch.setattr(build, "_FOLLOW_S", 0.0)
-    monkeypatch.setattr(remote, "_AGAIN_S", 0.0)
-    opened: list[Assistant] = []
-
-    def made(name: str, url: str, *papers: dict[str, object]) -> Assistant:
-        write(tmp_path / name, *papers)
-        flags = {
-            "data.folder": str(tmp_path / f"{name} data"),
-            "corpus.paths": str(tmp_path / name),
-            "store.url": url,
-        }
-        opened.append(Assistant(config.load(flags=flags, environ={})))
-        return opened[-1]
-
-    yield made
-    for assistant in opened:
-        assistant.close()
-
-
-def write(folder: Path, *papers: dict[str, object]) -> None:
-    folder.mkdir(exist_ok=True)
-    (folder / "page.jsonl").write_text("\n".join(map(json.dumps, papers)), encoding="utf-8")
 
 
 def first(assistant: Assistant, question: str) -> str:
@@ -150,23 +113,6 @@ def test_one_machine_at_a_time_changes_the_server(
     other.index()
 
 
-def test_a_server_that_is_away_leaves_the_words_and_says_so(
-    machine: Machine, tmp_path: Path
-) -> None:
-    with running(tmp_path / "server") as url:
-        one = machine("one", url, OWLS, BATS)
-        one.index()
-        assert one.search("owls").papers[0].dense
-        assert one.trouble == ""
-    hit = one.search("Who hears owls?").papers[0]
-    assert (hit.paper.title, hit.dense) == (OWLS["title"], None)
-    assert one.trouble.startswith("found by words alone: ")
-    assert url in one.trouble
-    assert "\n" not in one.trouble
-    with pytest.raises(StoreError, match=r"check `store\.url`, and that the server runs"):
-        one.index()
-
-
 def test_a_server_that_comes_back_is_used_again(address: str, machine: Machine) -> None:
     one = machine("one", address, OWLS)
     one.index()
@@ -222,6 +168,143 @@ def test_what_is_sent_is_all_there_is(address: str, machine: Machine) -> None:
         ((chunk, beside),) = store.chunks_of([one.catalog.papers()[0].paper_id])
     assert chunk.text == one.catalog.papers()[0].abstract
     assert json.loads(str(beside["paper"]))["authors"] == OWLS["authors"]
+
+
+OLD = {**OWLS, "abstract": "OwlEar hears 11 percent of owls.", "date": "2019"}
+
+
+def pages_of(assistant: Assistant, title: object) -> list[str]:
+    """Where that paper was seen, but for whose page it is."""
+    (paper,) = (p for p in assistant.catalog.papers() if p.title == title)
+    return [seen.page.rpartition("/")[2] for seen in paper.sightings]
+
+
+def test_listings_and_earlier_words_travel(address: str, machine: Machine, tmp_path: Path) -> None:
+    one, other = machine("one", address, OWLS, BATS), machine("other", address)
+    write(tmp_path / "one", OLD, page="old.jsonl")
+    one.index()
+    other.ensure_indexed()
+    (mine,), (theirs,) = ([p for p in a.catalog.papers() if p.date] for a in (one, other))
+    assert pages_of(other, OWLS["title"]) == ["old.jsonl", "page.jsonl"]
+    for here, there in zip(mine.sightings, theirs.sightings, strict=True):
+        assert replace(there, page=here.page) == here
+    told = versions(other.catalog.database, theirs)
+    assert [one.abstract for one in told] == [OLD["abstract"], mine.abstract]
+    found = other.search("hearing", filters=Filters(page="old")).papers
+    assert [hit.paper.title for hit in found] == [OWLS["title"]]
+    (run,) = other.catalog.runs()
+    assert (run.report["kind"], run.report["added"], run.report["papers"]) == ("follow", 2, 2)
+
+
+def test_what_another_machine_lists_too_is_not_dropped_for_it(
+    address: str, machine: Machine, tmp_path: Path
+) -> None:
+    one, other = machine("one", address, OWLS, BATS), machine("other", address, OLD, BEES)
+    one.index()
+    other.index()
+    for each in (one, other):
+        assert first(each, "owls") == OWLS["title"]
+        assert "81" in each.search("owls").papers[0].paper.abstract, "the newest"
+    write(tmp_path / "one", BATS)
+    assert one.index().removed == 0
+    for each in (one, other):
+        assert each.search("owls").papers[0].paper.abstract == OLD["abstract"]
+        assert pages_of(each, OWLS["title"]) == ["page.jsonl"]
+    write(tmp_path / "other", BEES)
+    assert other.index(prune=True).removed == 1, "now nobody lists it"
+    for each in (one, other):
+        each.search("owls")
+        assert titles(each) == {BATS["title"], BEES["title"]}
+
+
+def test_a_listing_that_adds_no_word_is_told_of_too(
+    address: str, machine: Machine, tmp_path: Path
+) -> None:
+    one, other = machine("one", address, OWLS, BATS), machine("other", address, OWLS, BEES)
+    one.index()
+    other.index()
+    one.search("owls")
+    write(tmp_path / "other", BEES)
+    assert other.index().removed == 0
+    one.search("owls")
+    write(tmp_path / "one", BATS)
+    assert one.index().removed == 1, "the other's listing has gone, and this is known here"
+
+
+def test_one_paper_by_its_identifier_is_one_on_all_machines(address: str, machine: Machine) -> None:
+    named, other_title = {**OWLS, "arxiv_id": "2101.00001"}, "Listening to Owls with an OwlEar"
+    one = machine("one", address, named)
+    other = machine("other", address, {**named, "title": other_title, "date": "2022"})
+    one.index()
+    other.index()
+    for each in (one, other):
+        assert first(each, "owls") == other_title
+        assert titles(each) == {other_title}
+        assert len(pages_of(each, other_title)) == 2
+    assert one.catalog.papers()[0].paper_id == other.catalog.papers()[0].paper_id
+
+
+def test_removed_on_one_machine_is_removed_on_all_and_so_is_putting_back(
+    address: str, machine: Machine, tmp_path: Path
+) -> None:
+    one, other = machine("one", address, OWLS, BATS), machine("other", address, OWLS, BEES)
+    one.index()
+    other.index()
+    one.search("owls")
+    (gone,) = (p.paper_id for p in one.catalog.papers() if p.title == OWLS["title"])
+    one.remove([gone])
+    other.search("owls")
+    (own,) = other.catalog.sightings([gone])[gone]
+    assert own.page == "page.jsonl"
+    write(tmp_path / "other", BEES, {**OWLS, "date": "2022"})
+    other.index()
+    for each in (one, other):
+        each.search("owls")
+        assert titles(each) == {BATS["title"], BEES["title"]}, "reading its page again is no undo"
+    one.put_back([gone])
+    assert first(other, "owls") == OWLS["title"]
+    write(tmp_path / "other", BEES, {**OWLS, "date": "2023"})
+    other.index()
+    assert first(one, "owls") == OWLS["title"]
+
+
+def test_what_was_not_sent_yet_meets_what_another_changed(
+    address: str, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = machine("one", address, OWLS, BATS), machine("other", address, OLD)
+    one.index()
+    monkeypatch.setattr(Mirror, "push", unplugged)
+    with pytest.raises(KeyboardInterrupt):
+        other.index()
+    monkeypatch.undo()
+    write(tmp_path / "one", {**OWLS, "date": "2023"}, BATS)
+    one.index()
+    other.index()
+    for each in (one, other):
+        assert each.search("owls").papers[0].paper.date == "2023"
+        assert len(pages_of(each, OWLS["title"])) == 2
+
+
+def unplugged(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_pages_of_two_machines_do_not_mix(address: str, machine: Machine, tmp_path: Path) -> None:
+    one, other = machine("one", address, OWLS, BATS, BEES), machine("other", address)
+    one.index()
+    other.ensure_indexed()
+    # The first listing moves to the place of one that is not sent again.
+    write(tmp_path / "one", BATS, BEES, {**OWLS, "date": "2022"})
+    one.index()
+    other.search("owls")
+    assert titles(other) == {OWLS["title"], BATS["title"], BEES["title"]}
+    for paper in other.catalog.papers():
+        assert len(paper.sightings) == 1, paper.title
+    # A page of the same name, read here, is another one.
+    write(tmp_path / "other", BATS)
+    other.index(prune=True)
+    assert titles(other) == {OWLS["title"], BATS["title"], BEES["title"]}
+    assert pages_of(other, BATS["title"]) == ["page.jsonl", "page.jsonl"]
 
 
 def _name() -> str:

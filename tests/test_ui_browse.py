@@ -1,6 +1,7 @@
 """The table of all papers, the plots over it, and the paper that is opened."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
@@ -9,14 +10,17 @@ from corpora import BEES, OWLS, TIDES, Corpus
 from playwright.sync_api import Browser, expect
 from ui_page import Visit, chromium, served  # noqa: F401
 
+from assistant.catalog import Catalog
 from assistant.contents import Row
 from assistant.errors import UsageError
 from assistant.period import period
 from assistant.schema import Paper, Sighting
-from assistant.ui.browse import browse_tab, chosen_html, question_about
+from assistant.sightings import Listing, Page, Version
+from assistant.ui.browse import _Shelves, browse_tab, chosen_html, question_about
 from assistant.ui.chart import Bar, bars, charts_html, summary
 from assistant.ui.desk import Desk
 from assistant.ui.table import AT_ONCE, Rows, View, shown, table_html, turned
+from assistant.ui.versions import versions_html
 
 HOSTILE = "<img src=x onerror=alert(1)> **bold** [x](javascript:alert(1)) {{value}} ${alert(1)}"
 
@@ -116,6 +120,7 @@ def test_titles_pages_and_names_are_plain_text() -> None:
         table_html(shown((made,), View()), View(), 1),
         charts_html((made,)),
         chosen_html(paper),
+        versions_html([version("Owls.", HOSTILE), version(HOSTILE, HOSTILE)]),
     ):
         assert "<img" not in html
         assert "&lt;img src=x" in html
@@ -133,6 +138,37 @@ def test_a_paper_is_shown_with_everything_known_of_it() -> None:
         assert part in html
     assert '<th scope="row" dir="auto">b.txt</th><td>1</td><td>1,200</td>' in html
     assert 'data-ask="ab12"' in html
+
+
+def version(abstract: str, page: str = "a.txt", *, newest: bool = False) -> Version:
+    return Version(abstract, "2021", "2101.00001v1", page, 7, newest)
+
+
+def test_how_an_abstract_changed_is_shown_word_by_word() -> None:
+    paper = Paper("ab12", "Owls", "Owls see at night.")
+    then = [version("Owls see."), version("Owls hear at night.", "")]
+    html = chosen_html(paper, [*then, version("Owls see at night.", newest=True)])
+    assert "3 versions of the abstract" in html
+    assert '<li value="1" dir="auto">2101.00001v1 · 2021 · a.txt, line 7</li>' in html
+    assert "no longer in any file</li>" in html
+    assert "a.txt, line 7 · the newest</li>" in html
+    step = "<span>Owls</span> <del>[-hear-]</del> <ins>{+see+}</ins> <span>at night.</span>"
+    assert f'<summary>From 2 to 3</summary><p dir="auto">{step}</p>' in html
+    assert chosen_html(paper, then[:1]) == chosen_html(paper), "one version is no news"
+    many = versions_html([version(f"Owls {n}.") for n in range(1_000)])
+    assert (many.count("<li"), many.count("<details")) == (20, 19)
+    assert '<li value="981"' in many
+
+
+def test_a_paper_opened_in_the_table_tells_its_earlier_words(tmp_path: Path) -> None:
+    with Catalog.open(tmp_path / "catalog.sqlite") as catalog:
+        for page, abstract in (("new.txt", "Owls see at night."), ("old.txt", "Owls see.")):
+            seen = Sighting(page, 1, 7, "Owls", abstract, "2021")
+            catalog.replace_page(Page(page, page, page, "text"), [Listing("ab12", seen)])
+        catalog.set_papers([Paper("ab12", "Owls", "Owls see at night.", "2021")])
+        opened = gr.EventData(None, {"paper": "ab12"})
+        html = _Shelves(SimpleNamespace(catalog=catalog)).opened(opened)  # type: ignore[arg-type]
+    assert "<ins>{+see at night.+}</ins>" in html
 
 
 def test_the_question_about_a_paper_quotes_its_title() -> None:

@@ -28,6 +28,7 @@ class Judge:
     def __init__(self) -> None:
         self.catalog = self
         self.fails_at: str = "\0"
+        self.trouble = ""
         self.asked: list[str] = []
 
     def papers(self, ids: list[str]) -> list[Paper]:
@@ -129,7 +130,7 @@ def test_a_paragraph_is_checked_with_the_keyboard_alone_and_stays(
 
 
 def test_checking_can_be_stopped(chromium: Browser) -> None:  # noqa: F811
-    slow = SimpleNamespace(catalog=Judge(), verify=_slowly)
+    slow = SimpleNamespace(catalog=Judge(), verify=_slowly, trouble="")
 
     def build(tabs: gr.Tabs, question: gr.Textbox) -> None:
         with gr.Tab("Draft", id="draft"):

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel
@@ -20,16 +20,22 @@ from assistant.records import (
     answer_record,
     dumps,
     paper_record,
+    plain,
     search_record,
     verify_record,
 )
-from assistant.schema import Answer, Paper, ScoredPaper, Sentence
+from assistant.schema import Answer, Paper, Sentence
+from assistant.sightings import versions
+
+if TYPE_CHECKING:
+    from assistant.rag import SearchResult
 
 _SEARCHED = 10
 PaperId = Annotated[str, Path(max_length=200, description="A paper's id, or how it begins.")]
 Limit = Annotated[int, Query(ge=1, le=500, description="How many papers.")]
 Offset = Annotated[int, Query(ge=0, description="How many to leave out first.")]
 
+Diff = Annotated[bool, Query(description="With every version of the abstract, as `versions`.")]
 InCorpus = Annotated[str | None, Query(max_length=200, description="One of /api/corpora.")]
 
 
@@ -110,10 +116,11 @@ def _add_questions(router: APIRouter, served: Served) -> None:
         filters, top_k = body.filters, body.top_k or _SEARCHED
         chosen = over(assistant, body.corpus)
 
-        def work() -> Generator[tuple[ScoredPaper, ...], None, None]:
-            yield chosen.search(body.question, filters=filters, top_k=top_k).papers
+        def work() -> Generator["SearchResult", None, None]:
+            yield chosen.search(body.question, filters=filters, top_k=top_k)
 
-        return as_json(search_record(body.question, await finished(request, turns, work)))
+        _, papers, trouble = await finished(request, turns, work)
+        return as_json(search_record(body.question, papers, trouble=trouble))
 
     @router.post("/verify", summary="Your own text, sentence by sentence")
     async def verify(body: VerifyBody, request: Request) -> Response:
@@ -122,7 +129,9 @@ def _add_questions(router: APIRouter, served: Served) -> None:
         def work() -> Generator[tuple[Sentence, ...], None, None]:
             yield chosen.verify(body.text, sources=body.given, as_of=then)
 
-        return as_json(verify_record(await finished(request, turns, work)))
+        sentences = await finished(request, turns, work)
+        trouble = chosen.trouble if body.given is None else ""
+        return as_json(verify_record(sentences, trouble=trouble))
 
 
 def _add_papers(router: APIRouter, served: Served) -> None:
@@ -136,14 +145,17 @@ def _add_papers(router: APIRouter, served: Served) -> None:
         return as_json({**page, "papers": shown})
 
     @router.get("/papers/{paper_id}", summary="One paper", responses={404: {"model": Failure}})
-    async def paper(paper_id: PaperId, corpus: InCorpus = None) -> Response:
+    async def paper(paper_id: PaperId, corpus: InCorpus = None, diff: Diff = False) -> Response:
         try:
             catalog = over(assistant, corpus).catalog
             found = await run_in_threadpool(catalog.paper, paper_id)
         except UsageError as error:
             wrong = served.journal.wrong(error)
             return wrong._replace(status=404).response("/api/papers")
-        return as_json(paper_record(found))
+        if not diff:
+            return as_json(paper_record(found))
+        told = await run_in_threadpool(versions, catalog.database, found)
+        return as_json({**paper_record(found), "versions": plain(told)})
 
     @router.get("/corpora", summary="The corpora side by side")
     def corpora() -> Response:
@@ -169,6 +181,7 @@ def _health(served: Served) -> Record:
         "version": version(),
         "running": turns.running,
         "waiting": turns.waiting,
+        **({"trouble": assistant.trouble} if assistant.trouble else {}),
     }
 
 

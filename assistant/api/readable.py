@@ -12,24 +12,27 @@ _SNIPPET = 240
 def answer_text(answer: Answer) -> str:
     """The answer, its numbered sources, and a mark for every sentence not supported."""
     if answer.refusal:
-        return _shown(_refusal(answer.text, answer.refusal))
+        return _shown([*_refusal(answer.text, answer.refusal), answer.trouble])
     papers = {hit.paper.paper_id: hit.paper for hit in answer.papers}
-    return _shown([answer.text, *_sources(answer, papers), *_marks(answer.sentences)])
+    marks = _marks(answer.sentences)
+    return _shown([answer.text, *_sources(answer, papers), *marks, answer.trouble])
 
 
-def hits_text(hits: Iterable[ScoredPaper]) -> str:
+def hits_text(hits: Iterable[ScoredPaper], trouble: str = "") -> str:
     """Ranked papers, each with the start of its abstract."""
     blocks = [
         f"{hit.rank}. {hit.paper.title}\n   {_facts(hit.paper)}\n   {_start(hit.paper.abstract)}"
         for hit in hits
     ]
-    return _shown(blocks or ["No paper passes these filters."])
+    return _shown([*(blocks or ["No paper passes these filters."]), trouble])
 
 
-def verdicts_text(sentences: Iterable[Sentence], papers: Mapping[str, Paper]) -> str:
+def verdicts_text(
+    sentences: Iterable[Sentence], papers: Mapping[str, Paper], trouble: str = ""
+) -> str:
     """Each sentence under its verdict, with the span that decided it."""
     checked = list(sentences)
-    return _shown([*(_verdict(one, papers) for one in checked), tally(checked)])
+    return _shown([*(_verdict(one, papers) for one in checked), tally(checked), trouble])
 
 
 def paper_text(paper: Paper) -> str:

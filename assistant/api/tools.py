@@ -173,15 +173,17 @@ def _ask(assistant: "Assistant", asked: AskInput) -> Steps:
 def _search(assistant: "Assistant", asked: SearchInput) -> Steps:
     question = check_question(asked.question)
     chosen = over(assistant, asked.corpus)
-    hits = chosen.search(question, filters=asked.filters(), top_k=asked.top_k).papers
-    yield Found(search_record(question, hits), readable.hits_text(hits))
+    _, hits, trouble = chosen.search(question, filters=asked.filters(), top_k=asked.top_k)
+    record = search_record(question, hits, trouble=trouble)
+    yield Found(record, readable.hits_text(hits, trouble))
 
 
 def _verify(assistant: "Assistant", asked: VerifyInput) -> Steps:
     chosen, then = over(assistant, asked.corpus), period.filters(as_of=asked.as_of).as_of
     sentences = chosen.verify(check_text(asked.text), as_of=then)
     papers = _evidence_of(chosen, sentences)
-    yield Found(verify_record(sentences), readable.verdicts_text(sentences, papers))
+    record = verify_record(sentences, trouble=chosen.trouble)
+    yield Found(record, readable.verdicts_text(sentences, papers, chosen.trouble))
 
 
 def _get_paper(assistant: "Assistant", asked: PaperInput) -> Steps:

@@ -9,6 +9,7 @@ from assistant.cli import options
 from assistant.cli.asking import Yes, confirm
 from assistant.cli.session import Session, verb
 from assistant.errors import IndexMissing
+from assistant.plural import counted
 
 File = Annotated[Path, typer.Argument(metavar="FILE", hidden=True)]
 
@@ -36,7 +37,7 @@ def backup(session: Session, file: File, as_json: options.Json = False) -> int:
     if as_json:
         session.print_json({"file": str(file), **found._asdict()})
     else:
-        session.out.put(f"{found.papers:,} papers copied to {file}")
+        session.out.put(f"{counted(found.papers, 'paper')} copied to {file}")
     return 0
 
 
@@ -52,7 +53,7 @@ def restore(session: Session, file: File, yes: Yes = False, as_json: options.Jso
     folder = session.settings().data.folder
     folder.mkdir(parents=True, exist_ok=True)
     with restoring(file, folder) as copy:
-        holds = f"{copy.holds.papers:,} papers, indexed {copy.holds.finished or 'never'}"
+        holds = f"{counted(copy.holds.papers, 'paper')}, indexed {copy.holds.finished or 'never'}"
         session.note(f"{file}: {holds}")
         if (folder / CATALOG).exists():
             confirm(session, "Put it in place of the catalog?", yes=yes)
@@ -65,5 +66,5 @@ def restore(session: Session, file: File, yes: Yes = False, as_json: options.Jso
     if as_json:
         session.print_json({"file": str(file), "papers": papers, "before": str(before or "")})
     else:
-        session.out.put(f"{papers:,} papers restored")
+        session.out.put(f"{counted(papers, 'paper')} restored")
     return 0

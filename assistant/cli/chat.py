@@ -112,6 +112,7 @@ class _Talk:
         show_answer(self._session.out, self._last, streamed=True)
         self._history.append(Turn(question, self._last.text))
         self._session.note(f"\n{summary(self._last)}\n")
+        self._session.tell(self._last.trouble)
 
 
 def _read_line() -> str | None:

@@ -7,6 +7,7 @@ import typer
 from assistant.cli import options
 from assistant.cli.asking import Yes, confirm
 from assistant.cli.session import Session, verb
+from assistant.plural import counted
 
 if TYPE_CHECKING:
     from assistant.upkeep.corpora import Held
@@ -33,7 +34,8 @@ def corpora(
     settings = session.settings()
     if remove is not None:
         found = removable(settings, remove)
-        confirm(session, f"Remove {found.name}, with its {found.papers:,} papers?", yes=yes)
+        papers = counted(found.papers, "paper")
+        confirm(session, f"Remove {found.name}, with its {papers}?", yes=yes)
         drop(settings, found.name)
         session.note(f"{found.name} is gone")
         return 0
@@ -49,4 +51,5 @@ def _line(one: "Held") -> str:
     if one.fault:
         return f"{one.name}: {one.fault}"
     indexed = f"indexed {one.finished}" if one.finished else "nothing indexed yet"
-    return f"{one.name}: {one.papers:,} papers, {indexed}, {one.bytes / 1024**2:,.1f} MB"
+    papers = counted(one.papers, "paper")
+    return f"{one.name}: {papers}, {indexed}, {one.bytes / 1024**2:,.1f} MB"

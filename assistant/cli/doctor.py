@@ -12,6 +12,7 @@ import typer
 from assistant.cli import options
 from assistant.cli.session import Session, verb
 from assistant.errors import AssistantError, IndexMissing
+from assistant.plural import counted
 
 if TYPE_CHECKING:
     from assistant.build import Assistant
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _SIGNS = {"ok": ("✓", "green"), "warn": ("⚠", "yellow"), "fault": ("✗", "bold red")}
 # A person waits for the doctor: a server that needs longer is a finding.
 _PATIENCE_S = 10.0
+_LONGEST = 500
 
 
 class Finding(NamedTuple):
@@ -64,6 +66,8 @@ def examine(session: Session) -> Iterator[Finding]:
     try:
         with session.open(indexed=False) as assistant:
             yield _guarded("catalog", lambda: check_catalog(assistant))
+            if settings.store.url:
+                yield _guarded("server", lambda: check_server(assistant))
             yield _guarded("index", lambda: check_index(assistant))
             yield from check_pages(assistant, settings)
     except AssistantError as error:
@@ -149,13 +153,22 @@ def check_catalog(assistant: "Assistant") -> Finding:
     papers, pages = assistant.catalog.count(), len(assistant.catalog.pages())
     if not papers:
         return Finding("catalog", "warn", "holds no papers yet", "run `assistant index`")
-    return Finding("catalog", "ok", f"{papers:,} papers on {pages:,} pages, whole")
+    holds = f"{counted(papers, 'paper')} on {counted(pages, 'page')}"
+    return Finding("catalog", "ok", f"{holds}, whole")
+
+
+def check_server(assistant: "Assistant") -> Finding:
+    """Whether the Chroma server that holds the vectors can be used."""
+    assistant.reach_server()
+    return Finding("server", "ok", f"{assistant.settings.store.url} answers")
 
 
 def check_index(assistant: "Assistant") -> Finding:
     """Whether the index is there, and made by the encoder in use."""
+    known = assistant.catalog.some_papers(1, 0)
     try:
-        hits = assistant.search("doctor", top_k=1).papers
+        # Words that are there are found even while a server that knows the meaning is away.
+        hits = assistant.search(known[0].title[:_LONGEST] if known else "doctor", top_k=1).papers
     except IndexMissing as error:
         return Finding("index", "warn", str(error), "run `assistant index`")
     if not hits:
@@ -173,7 +186,7 @@ def check_pages(assistant: "Assistant", settings: "Settings") -> Iterator[Findin
         yield _fault("pages", error)
         return
     known = assistant.catalog.pages()
-    stale = [page.page for page in pages if known.get(page.page) != page.sha256]
+    stale = [one.page for one in pages if one.found and known.get(one.page) != one.sha256]
     if stale and known:
         named = ", ".join(stale[:5]) + (" …" if len(stale) > 5 else "")
         yield Finding("pages", "warn", f"changed or new: {named}", "run `assistant index`")

@@ -6,6 +6,7 @@ import typer
 
 from assistant.cli import options
 from assistant.cli.session import Session, verb
+from assistant.plural import counted
 
 if TYPE_CHECKING:
     from assistant.catalog import Run
@@ -57,4 +58,5 @@ def record_of(run: "Run") -> dict[str, Any]:
 def _line(record: dict[str, Any]) -> str:
     did = [f"{record[word]:,} {word}" for _, word in _DID if record[word]]
     what = f"{record['kind']}: {', '.join(did) or 'nothing changed'}"
-    return f"{record['finished']}  {what}; {record['papers']:,} papers, {record['seconds']:.1f} s"
+    papers = counted(record["papers"], "paper")
+    return f"{record['finished']}  {what}; {papers}, {record['seconds']:.1f} s"

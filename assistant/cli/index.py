@@ -8,6 +8,7 @@ import typer
 from assistant.cli import options
 from assistant.cli.session import Session, verb
 from assistant.errors import AssistantError, Locked, UsageError
+from assistant.plural import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -166,17 +167,18 @@ def _show(session: Session, report: "IndexReport") -> None:
         for page, note in report.notes:
             session.err.put((f"{page}:{note.line}: {note.kind}: {note.text}", "dim"))
     elif report.notes:
-        count = len(report.notes)
-        session.note(f"{count:,} notes on what was merged, skipped or cleaned: -v shows them")
+        notes = counted(len(report.notes), "note")
+        session.note(f"{notes} on what was merged, skipped or cleaned: -v shows them")
 
 
 def _show_found(session: Session, report: "IndexReport") -> None:
     put = session.out.put
     if report.kind == "rebuild":
-        put(f"made anew of the catalog: {report.papers:,} papers")
+        put(f"made anew of the catalog: {counted(report.papers, 'paper')}")
         return
-    put(f"{report.pages:,} pages read, {report.pages_unchanged:,} of them unchanged")
-    put(f"{report.listings:,} listings, {report.papers:,} papers: {_changes(report)}")
+    put(f"{counted(report.pages, 'page')} read, {report.pages_unchanged:,} of them unchanged")
+    listings = counted(report.listings, "listing")
+    put(f"{listings}, {counted(report.papers, 'paper')}: {_changes(report)}")
 
 
 def _show_gone(put: "Callable[[str], None]", report: "IndexReport") -> None:
@@ -191,5 +193,5 @@ def _show_gone(put: "Callable[[str], None]", report: "IndexReport") -> None:
 
 
 def _changes(report: "IndexReport") -> str:
-    gone = f", {report.pages_removed:,} pages gone" if report.pages_removed else ""
+    gone = f", {counted(report.pages_removed, 'page')} gone" if report.pages_removed else ""
     return f"{report.added:,} added, {report.changed:,} changed, {report.removed:,} removed{gone}"

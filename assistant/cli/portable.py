@@ -8,6 +8,7 @@ from assistant.cli import options
 from assistant.cli.asking import Yes, confirm
 from assistant.cli.session import Session, verb
 from assistant.errors import IndexMissing
+from assistant.plural import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,7 +88,8 @@ def take(
     if as_json:
         session.print_json(report_record(report))
     else:
-        session.out.put(f"{report.papers:,} papers, {report.encoded:,} texts newly embedded")
+        papers, texts = counted(report.papers, "paper"), counted(report.encoded, "text")
+        session.out.put(f"{papers}, {texts} newly embedded")
     return 0
 
 

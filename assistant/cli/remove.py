@@ -8,6 +8,7 @@ from assistant.cli import options
 from assistant.cli.asking import Yes, confirm
 from assistant.cli.session import Session, verb
 from assistant.errors import UsageError
+from assistant.plural import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +46,8 @@ def remove(
     """
     from assistant.records import report_record
 
-    if not ids:
+    ids = ids or []
+    if not ids and not undo:
         raise UsageError("no paper is named: give the ids that `assistant search` lists")
     with session.open(indexed=False) as assistant:
         report = _put_back(assistant, ids) if undo else _remove(session, assistant, ids, yes)
@@ -53,7 +55,7 @@ def remove(
         session.print_json(report_record(report))
     else:
         done = f"{report.added:,} put back" if undo else f"{report.removed:,} removed"
-        session.out.put(f"{done}, {report.papers:,} papers left")
+        session.out.put(f"{done}, {counted(report.papers, 'paper')} left")
     return 0
 
 
@@ -72,7 +74,8 @@ def _remove(
 def _put_back(assistant: "Assistant", ids: "Sequence[str]") -> "IndexReport":
     from assistant.removed import removed_named
 
-    named = dict(removed_named(assistant.catalog, one) for one in ids)
+    # Where none is named, the error names those that may be.
+    named = dict(removed_named(assistant.catalog, one) for one in ids or [""])
     return assistant.put_back(list(named))
 
 

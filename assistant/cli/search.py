@@ -51,9 +51,9 @@ def search(
             return _search_rows(session, assistant, file, as_json, chosen, top_k or _TOP)
     text = question_of(question)
     with session.open() as assistant:
-        papers = assistant.search(text, filters=chosen, top_k=top_k or _TOP).papers
+        _, papers, trouble = assistant.search(text, filters=chosen, top_k=top_k or _TOP)
     if as_json:
-        session.print_json(search_record(text, papers))
+        session.print_json(search_record(text, papers, trouble=trouble))
     elif papers:
         show_hits(session.out, papers, whole=session.verbose)
     else:
@@ -76,12 +76,12 @@ def _search_rows(
 
     def work(raw: Row) -> Done:
         row = question_row(raw)
-        papers = assistant.search(row.question, filters=chosen, top_k=top_k).papers
+        _, papers, trouble = assistant.search(row.question, filters=chosen, top_k=top_k)
 
         def view() -> None:
             heading(session.out, row.id, row.question)
             show_hits(session.out, papers)
 
-        return Done(search_record(row.question, papers, row.id), view)
+        return Done(search_record(row.question, papers, row.id, trouble), view)
 
     return work_through(session, file, as_json, work)

@@ -36,6 +36,7 @@ class Session:
     def __init__(self, shared: Shared) -> None:
         self.config, self.verbose, self.quiet, self.corpus = shared
         self._ready = False
+        self._told = ""
 
     @functools.cached_property
     def out(self) -> "Screen":
@@ -55,6 +56,12 @@ class Session:
         """Says something beside the result, unless asked to be quiet."""
         if not self.quiet:
             self.err.put((text, "dim"))
+
+    def tell(self, trouble: str) -> None:
+        """Says what keeps results from being as good as they could be; the same thing once."""
+        if trouble and trouble != self._told:
+            self._told = trouble
+            self.err.put((trouble, "yellow"))
 
     def print_json(self, record: Mapping[str, Any]) -> None:
         """Prints one line of JSON, at once, so that a reader sees each row as it is done."""
@@ -98,8 +105,7 @@ class Session:
             try:
                 yield assistant
             finally:
-                if assistant.trouble:
-                    self.err.put((assistant.trouble, "yellow"))
+                self.tell(assistant.trouble)
 
     def make_ready(self, assistant: "Assistant") -> None:
         """Indexes the configured corpus where nothing is indexed yet; asks once in a session."""

@@ -61,7 +61,7 @@ def _show_versions(screen: "Screen", found: "Sequence[Version]") -> None:
         return
     screen.put((f"{len(found)} versions of the abstract", "bold"))
     for number, version in enumerate(found, 1):
-        screen.put(_where(version), first=f"  {number}. ")
+        screen.put(version.place, first=f"  {number}. ")
     for number, (before, after) in enumerate(pairwise(found), 1):
         screen.gap()
         screen.put((f"From {number} to {number + 1}", "bold"))
@@ -77,9 +77,3 @@ def _parts(before: str, after: str) -> "list[Part]":
         parts += [" "] if parts else []
         parts.append((mark.format(change.text), style))
     return parts
-
-
-def _where(version: "Version") -> str:
-    place = f"{version.page}, line {version.line}" if version.page else "no longer in any file"
-    facts = (version.arxiv_id, version.date, place, "the newest" if version.is_current else "")
-    return " · ".join(filter(None, facts))

@@ -57,7 +57,7 @@ def verify(
     with session.open() as assistant:
         sentences = assistant.verify(words, as_of=as_of)
         if as_json:
-            session.print_json(verify_record(sentences))
+            session.print_json(verify_record(sentences, trouble=assistant.trouble))
         else:
             show_verdicts(session.out, sentences, _titles(assistant, sentences))
             session.note(f"\n{tally(sentences)}")
@@ -111,6 +111,7 @@ def _verify_rows(
                 show_verdicts(session.out, sentences, titles)
 
             declined = strict and not fully_supported(sentences)
-            return Done(verify_record(sentences, row.id), view, declined)
+            trouble = assistant.trouble if row.sources is None else ""
+            return Done(verify_record(sentences, row.id, trouble), view, declined)
 
         return work_through(session, file, as_json, work)

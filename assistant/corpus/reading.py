@@ -6,7 +6,7 @@ from pathlib import Path
 from assistant.corpus.formats import SUFFIXES, format_of, is_known
 from assistant.corpus.merging import merge_notes
 from assistant.corpus.page import Note, PageReport, ParsedCorpus, Variant
-from assistant.corpus.sources import Source, shown, sources
+from assistant.corpus.sources import LINK, Source, shown, sources
 from assistant.corpus.text import Text
 from assistant.errors import CorpusError
 from assistant.schema import Sighting
@@ -44,7 +44,12 @@ class PageReader:
     @property
     def is_known(self) -> bool:
         """Whether it is read at all: named itself, or called as files of ours are."""
-        return self.named or is_known(self.path)
+        return self.named or self.is_closed or is_known(self.path)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it is a folder that was not looked into."""
+        return bool(self._source.fault)
 
     @property
     def size(self) -> int:
@@ -81,9 +86,8 @@ class PageReader:
     def sightings(self) -> Iterator[Sighting]:
         """Every listing of the page, from its beginning."""
         self._start()
-        if not self.is_known:
-            suffix = shown(self.path.suffix) or "nothing"
-            self._note(Note(0, "skipped", f"no format of ours ends in {suffix}"))
+        if why := self._why_skipped():
+            self._note(Note(0, "skipped", why))
             return
         try:
             self.sha256 = self.sha256 or self.hash()
@@ -95,6 +99,13 @@ class PageReader:
             if self._strict or (self.named and not self._found):
                 raise CorpusError(f"{shown(self.path)}: {error}") from None
             self._notes.append(Note(0, "unreadable", str(error)))
+
+    def _why_skipped(self) -> str:
+        if self._source.fault == LINK:
+            return LINK
+        if self.is_known:
+            return ""
+        return f"no format of ours ends in {shown(self.path.suffix) or 'nothing'}"
 
     def _read(self) -> Iterator[Sighting]:
         file = self._source.open()

@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+import os
 import shutil
 import sys
 import tempfile
@@ -16,6 +17,8 @@ STANDARD_INPUT = Path("-")
 _IN_MEMORY = 8 * 1024 * 1024
 _PIECE = 1024 * 1024
 _PATTERN = set("*?[")
+_PERMISSIONS = "check its permissions"
+LINK = "a link to a folder is not followed: name that folder too"
 
 
 class Source(NamedTuple):
@@ -26,17 +29,20 @@ class Source(NamedTuple):
     named: bool
     spooled: IO[bytes] | None = None
     """Standard input as it was read; its place in the file system is nowhere."""
+    fault: str = ""
+    """Why a folder was not looked into; a file has none."""
 
     def open(self) -> IO[bytes]:
         """The file from its beginning."""
         if self.spooled is not None:
             self.spooled.seek(0)
             return self.spooled
+        if self.fault:
+            raise CorpusError(self.fault)
         try:
             return self.path.open("rb")
         except OSError as error:
-            cure = "check its permissions"
-            raise CorpusError(f"cannot be opened ({error.strerror}): {cure}") from None
+            raise CorpusError(f"cannot be opened ({error.strerror}): {_PERMISSIONS}") from None
 
     def close(self, file: IO[bytes]) -> None:
         """Let go of what `open` gave; standard input stays to be read again."""
@@ -70,14 +76,15 @@ def sources(paths: Sequence[Path | str]) -> list[Source]:
                 found.append(_standard_input())
             seen.add(path)
             continue
-        for key, member, named in _members(path):
-            real = member.resolve()
+        for key, member, named, fault in _members(path):
+            # The place of a link that was not followed is its own.
+            real = member.absolute() if fault else member.resolve()
             if real in seen:
                 continue
             seen.add(real)
             page = _free_key(key, real, keys)
             keys.add(page)
-            found.append(Source(page, member, named))
+            found.append(Source(page, member, named, fault=fault))
     return found
 
 
@@ -99,13 +106,22 @@ def is_given(path: Path) -> bool:
         return False
 
 
-def _members(path: Path) -> Iterator[tuple[str, Path, bool]]:
+class _Member(NamedTuple):
+    """A file, the key of its page, whether it was named itself, and why it cannot be read."""
+
+    key: str
+    path: Path
+    named: bool
+    fault: str = ""
+
+
+def _members(path: Path) -> Iterator[_Member]:
     try:
         is_folder, is_there = path.is_dir(), path.exists()
     except OSError as error:
         raise UsageError(f"{shown(path)[:200]}: {error.strerror}: {_cure(path)}") from None
     if is_there and not is_folder:
-        yield path.name, path, True
+        yield _Member(path.name, path, True)
     elif is_folder:
         yield from _inside(path)
     else:
@@ -116,7 +132,7 @@ def _members(path: Path) -> Iterator[tuple[str, Path, bool]]:
             if match.is_dir():
                 yield from _inside(match)
             else:
-                yield match.name, match, False
+                yield _Member(match.name, match, False)
 
 
 def _matches(path: Path) -> list[Path]:
@@ -126,11 +142,36 @@ def _matches(path: Path) -> list[Path]:
     return [Path(one) for one in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
 
 
-def _inside(folder: Path) -> Iterator[tuple[str, Path, bool]]:
-    inside = sorted((file.relative_to(folder).as_posix(), file) for file in folder.rglob("*"))
-    for key, file in inside:
-        if not _is_hidden(key) and file.is_file():
-            yield key, file, False
+def _inside(folder: Path) -> Iterator[_Member]:
+    """The files of a folder by name, and each folder in it that is not looked into."""
+    yield from sorted(one for one in _walked(folder) if not _is_hidden(one.key))
+
+
+def _walked(folder: Path) -> Iterator[_Member]:
+    closed: list[OSError] = []
+    for place, folders, names in os.walk(folder, onerror=closed.append):
+        for path in (Path(place, name) for name in folders):
+            if path.is_symlink():
+                # It may lead back to where it stands.
+                yield _Member(_key(folder, path), path, False, LINK)
+        for path in (Path(place, name) for name in names):
+            if _is_file(path):
+                yield _Member(_key(folder, path), path, False)
+    for error in closed:
+        path, why = Path(error.filename), f"cannot be opened ({error.strerror}): {_PERMISSIONS}"
+        yield _Member(_key(folder, path), path, False, why)
+
+
+def _key(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix() if path != folder else path.name
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is something to open; a link that leads nowhere is told of by opening it."""
+    try:
+        return path.is_file() or path.is_symlink()
+    except OSError:
+        return True
 
 
 def _is_hidden(key: str) -> bool:

@@ -36,6 +36,12 @@ class Index:
     contents: str = ""
     """Stands for the words that it was made of; empty where that is not known."""
 
+    @property
+    def trouble(self) -> str:
+        """What keeps it from finding all that it could; empty where nothing does."""
+        away = self.store.trouble if isinstance(self.store, Remote) else ""
+        return f"found by words alone: {away}" if away else ""
+
     def close(self) -> None:
         """Let go of the files."""
         self.store.close()

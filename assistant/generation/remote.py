@@ -31,14 +31,18 @@ class Remote:
 
     def connected(self) -> Store | None:
         """The store, if its server answers; who asks soon after a failure is not kept waiting."""
-        with self._lock:
+        # Until a first failure all wait for the connection; then who tries again does so alone.
+        if not self._lock.acquire(blocking=not self.trouble):
+            return None
+        try:
             if self._store is None and monotonic() >= self._not_before:
-                try:
-                    self._store = self._connect()
-                    self.trouble = ""
-                except StoreError as error:
-                    self._is_away(error)
-            return self._store
+                self._store = self._connect()
+                self.trouble = ""
+        except StoreError as error:
+            self._is_away(error)
+        finally:
+            self._lock.release()
+        return self._store
 
     def nearest(
         self, vector: Vectors, n: int, paper_ids: set[str] | None = None

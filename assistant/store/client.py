@@ -13,6 +13,8 @@ from assistant.errors import ConfigError, StoreError
 _RUST_SERVER = "1.0.0"
 _LAST_UNSAFE = (1, 5, 9)
 _TIMEOUT_S = 30.0
+# What is asked first takes a server no time: one that needs longer would keep a reader waiting.
+_FIRST_S = 5.0
 # Chroma shares one client a folder between threads, and does not guard its list of them.
 OPENING = Lock()
 
@@ -27,6 +29,7 @@ def settings() -> Any:
 def client_of(url: str, api_key: str) -> Any:
     """A client of the Chroma server at `url`, if that is safe to use."""
     import chromadb
+    import httpx
 
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -43,7 +46,7 @@ def client_of(url: str, api_key: str) -> Any:
     )
     # Chroma sets none, and would wait for ever.
     for session in _sessions(client):
-        session.timeout = _TIMEOUT_S
+        session.timeout = httpx.Timeout(_TIMEOUT_S, connect=_FIRST_S)
     return client
 
 
@@ -66,7 +69,7 @@ def _refuse_unsafe(url: str, headers: Mapping[str, str]) -> None:
     import httpx
 
     api = f"{url.rstrip('/')}/api/v2"
-    with httpx.Client(headers=headers, timeout=_TIMEOUT_S) as client:
+    with httpx.Client(headers=headers, timeout=_FIRST_S) as client:
         version = client.get(f"{api}/version").raise_for_status().json()
         limits = client.get(f"{api}/pre-flight-checks").raise_for_status().json()
     # Python's own 1.0.0 did not take base64 yet.

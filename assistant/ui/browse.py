@@ -9,11 +9,13 @@ from assistant.clean import for_html
 from assistant.contents import Row
 from assistant.errors import AssistantError
 from assistant.schema import Paper
+from assistant.sightings import Version, versions
 from assistant.ui.chart import charts_html
 from assistant.ui.corpora import Each
 from assistant.ui.desk import Desk
 from assistant.ui.papers import paper_html
 from assistant.ui.table import Rows, View, shown, table_html, turned
+from assistant.ui.versions import versions_html
 
 if TYPE_CHECKING:
     from assistant.build import Assistant
@@ -147,7 +149,9 @@ class _Shelf:
     def opened(self, event: gr.EventData) -> str:
         """The paper of a row."""
         found = self._paper(event)
-        return chosen_html(found) if found else _GONE
+        if found is None:
+            return _GONE
+        return chosen_html(found, versions(self._assistant.catalog.database, found))
 
     def asked(self, event: gr.EventData) -> tuple[Any, Any]:
         """A question for the chat."""
@@ -179,8 +183,8 @@ def question_about(title: str) -> str:
     return f"What does “{title.translate(_NOT_A_TITLE)}” do, and how?"
 
 
-def chosen_html(paper: Paper) -> str:
-    """A paper with everything known of it, and the way back to its row."""
+def chosen_html(paper: Paper, known: Sequence[Version] = ()) -> str:
+    """A paper with everything known of it, its earlier words too, and the way back to its row."""
     paper_id = for_html(paper.paper_id)
     return (
         f'<article class="browse-paper" aria-label="The paper chosen">{paper_html(paper)}'
@@ -188,6 +192,7 @@ def chosen_html(paper: Paper) -> str:
         f'<button type="button" class="browse-ask" data-ask="{paper_id}">Ask about this paper'
         f'</button><button type="button" class="browse-back" data-back="{paper_id}">'
         f"Back to the table</button></p>{_authors(paper)}{_extra(paper)}{_sightings(paper)}"
+        f"{versions_html(known)}"
         f'<p class="browse-id">Id: <code>{paper_id}</code></p></article>'
     )
 

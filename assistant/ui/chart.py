@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from assistant.clean import for_html
 from assistant.contents import Row
-from assistant.ui.opening import counted
+from assistant.plural import counted
 
 _MOST_YEARS = 15
 """Of more years than these only the years are told apart."""

@@ -10,11 +10,11 @@ from assistant import period
 from assistant.clean import for_html
 from assistant.errors import AssistantError
 from assistant.marks import MARKS, tally
+from assistant.plural import counted
 from assistant.rag import claims_of
 from assistant.records import TEXT_LIMIT
 from assistant.schema import Sentence
 from assistant.ui.corpora import over
-from assistant.ui.opening import counted
 
 if TYPE_CHECKING:
     from assistant.build import Assistant
@@ -29,6 +29,7 @@ class Checked(NamedTuple):
     titles: Mapping[str, str] = {}
     left: int = 0
     fault: str = ""
+    trouble: str = ""
 
 
 def draft_tab(
@@ -85,7 +86,7 @@ def check_text(
                 yield now._replace(left=len(claims) - number)
             found = held.verify(claim, **then)
             titles = {**now.titles, **_titles(held, found, now.titles)}
-            now = Checked((*now.sentences, *found), titles)
+            now = Checked((*now.sentences, *found), titles, trouble=held.trouble)
     except AssistantError as error:
         now = now._replace(fault=str(error))
     yield now
@@ -126,7 +127,8 @@ def _progress(now: Checked, stopped: bool) -> str:
         return f"Stopped: {tally(now.sentences)}, {counted(now.left, 'sentence')} not looked at."
     if now.left:
         return f"Checking sentence {done + 1:,} of {done + now.left:,}…"
-    return f"{tally(now.sentences)}." if now.sentences else ""
+    said = [f"{tally(now.sentences)}.", *filter(None, [for_html(now.trouble)])]
+    return " ".join(said) if now.sentences else ""
 
 
 def _sentence(sentence: Sentence, titles: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from assistant.clean import for_html
 from assistant.errors import AssistantError
 from assistant.opening import Opening, answerable, examples, opening, sample
+from assistant.plural import counted
 
 if TYPE_CHECKING:
     from assistant.build import Assistant
@@ -71,15 +72,6 @@ def facts(opening: Opening) -> str:
     listings = sum(number for _, number in opening.pages)
     seen = f"seen in {counted(listings, 'listing')} on {counted(len(opening.pages), 'page')}"
     return f"This corpus holds {counted(opening.papers, 'paper')}, {seen}. {_dates(opening)}"
-
-
-def counted(number: int, thing: str) -> str:
-    """A number and what is counted, as it is said.
-
-    >>> counted(1, "paper"), counted(1200, "paper")
-    ('1 paper', '1,200 papers')
-    """
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _dates(opening: Opening) -> str:

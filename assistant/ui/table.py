@@ -7,7 +7,7 @@ from assistant.catalog import Catalog
 from assistant.clean import for_html
 from assistant.contents import Row, rows_of
 from assistant.period import ALWAYS, Period, period
-from assistant.ui.opening import counted
+from assistant.plural import counted
 
 AT_ONCE = 100
 _MOST_PAGES = 20

@@ -70,8 +70,17 @@ def _answered(number: int, turn: ChatTurn, answer: Answer) -> str:
     kind = " declined" if answer.refusal else ""
     return (
         f'<div class="answer{kind}">{understood}{answer_html(answer, number)}'
-        f'<p class="summary">{for_html(summary(answer))}</p></div>'
+        f'{_trouble_html(answer)}<p class="summary">{for_html(summary(answer))}</p></div>'
         f'<div class="tools">{"".join(tools)}</div>'
+    )
+
+
+def _trouble_html(answer: Answer) -> str:
+    if not answer.trouble:
+        return ""
+    return (
+        '<p class="trouble" role="status"><span aria-hidden="true">⚠</span> '
+        f"{for_html(answer.trouble)}</p>"
     )
 
 

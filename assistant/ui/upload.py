@@ -9,9 +9,9 @@ import gradio as gr
 from assistant.clean import for_html
 from assistant.corpus import Note
 from assistant.indexer import IndexReport
+from assistant.plural import counted
 from assistant.ui.corpora import Each
 from assistant.ui.intake import Intake, Outcome, Refused, Taken
-from assistant.ui.opening import counted
 
 if TYPE_CHECKING:
     from assistant.build import Assistant
