@@ -217,6 +217,8 @@ class Answer:
     receipt: Receipt
     struck: tuple[Sentence, ...] = ()
     """What a model wrote and no source bears out, taken out of the text."""
+    cached: bool = False
+    """Whether it was given before, and nothing was spent on it now."""
 
     @property
     def refused(self) -> bool:
