@@ -212,10 +212,9 @@ def _standardised(scores: Mapping[str, float]) -> dict[str, float]:
     if not scores:
         return {}
     values = np.array(list(scores.values()))
-    spread = values.std() or 1.0
+    middle, spread = values.mean(), values.std() or 1.0
     return {
-        name: max(_LOWEST, float(score - values.mean()) / float(spread))
-        for name, score in scores.items()
+        name: max(_LOWEST, float(score - middle) / float(spread)) for name, score in scores.items()
     }
 
 

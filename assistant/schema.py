@@ -276,6 +276,14 @@ class Reader(Protocol):
         """How much each piece tells: its inverse document frequency, shape (n,)."""
 
 
+@runtime_checkable
+class Splitter(Protocol):
+    """A reader that tells where pieces begin without reading them."""
+
+    def starts(self, text: str) -> NDArray[np.int32]:
+        """Where each piece of `text` begins, in code points: the `starts` of its reading."""
+
+
 class Encoder(Protocol):
     """Texts to unit vectors."""
 

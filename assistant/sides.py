@@ -7,6 +7,7 @@ answers the question differently, the answer shows it beside the first.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from assistant import sentences
@@ -128,6 +129,7 @@ def _differs(mine: _Said, theirs: _Said, asked: _Said) -> bool:
     return both_differ or (mine.is_denied != theirs.is_denied and ours <= other)
 
 
+@lru_cache(maxsize=4_000)
 def _said(text: str) -> _Said:
     # The first word is written large whatever it is.
     head = re.match(r"\W*\w+", text)
@@ -138,11 +140,13 @@ def _said(text: str) -> _Said:
     return _Said(_words(text), frozenset(values - STOP_WORDS), bool(_DENIED.search(text)))
 
 
+@lru_cache(maxsize=2_000)
 def _words(text: str) -> frozenset[str]:
     found = (word.lower() for word in _WORD.findall(text))
     return frozenset(_stem(word) for word in found if word not in STOP_WORDS)
 
 
+@lru_cache(maxsize=20_000)
 def _stem(word: str) -> str:
     return re.sub(r"(?:ing|ed|es|s)$", "", word) if len(word) > 4 else word
 
