@@ -4,7 +4,12 @@
 >>> Assistant.open().ask("How is TinyViT distilled?").answer().text  # doctest: +SKIP
 """
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# Our matrices are small: threads that wait for one another do three times the work. It has to
+# stand before numpy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 if TYPE_CHECKING:
     from assistant.build import Assistant

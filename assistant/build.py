@@ -9,12 +9,12 @@ from threading import RLock
 from time import monotonic
 from typing import Any, NamedTuple, Self
 
-from assistant import answerability, config, least
-from assistant.blended import Blended
-from assistant.budget import Budgeted, Ledger
+from assistant import config, least
+from assistant.assembled import assembled
+from assistant.cache import Answers, Asked, KeptJudge, Shelf
 from assistant.catalog import Catalog
 from assistant.config import EMBEDDED, Settings
-from assistant.encoder import MODELS, MiniLM, OpenAIEncoder
+from assistant.encoder import MiniLM, OpenAIEncoder
 from assistant.errors import CatalogError, IndexMissing, Locked, StoreError, UsageError
 from assistant.generation import Index, Remote, Server, connected
 from assistant.generation import open_index as open_generation
@@ -22,12 +22,11 @@ from assistant.indexer import Indexer, IndexReport, Progress
 from assistant.mentions import Mention, mentions
 from assistant.news import News
 from assistant.prompts import Prompts
-from assistant.rag import Limits, Models, Pipeline, SearchResult, verify_against
+from assistant.rag import Pipeline, SearchResult, verify_against
 from assistant.readings import Readings
 from assistant.records import Source
-from assistant.relevance import Relevance
 from assistant.retriever import Retriever
-from assistant.schema import LLM, Encoder, Filters, Receipt, ScoredPaper, Sentence, Turn
+from assistant.schema import LLM, Encoder, Filters, ScoredPaper, Sentence, Turn
 from assistant.stream import AnswerStream
 from assistant.upkeep.corpora import CATALOG, chosen, names
 from assistant.upkeep.keeping import Kept
@@ -36,7 +35,6 @@ from assistant.verify import Judge
 __all__ = ["CATALOG", "AnswerStream", "Assistant"]
 
 _EMBEDDING_MODEL = "text-embedding-3-small"
-_HASH = 16
 _FOLLOW_S = 1.0
 _NO_FILTERS = Filters()
 
@@ -102,6 +100,8 @@ class Assistant(Kept):
             if self._pipeline:
                 self._pipeline.let_go()
                 self._pipeline = None
+            if shelf := self.__dict__.get("_shelf"):
+                shelf.close()
             if "catalog" in self.__dict__:
                 self.catalog.close()
                 del self.__dict__["catalog"]
@@ -120,15 +120,24 @@ class Assistant(Kept):
         filters: Filters = _NO_FILTERS,
         top_k: int | None = None,
         model: str | None = None,
+        fresh: bool = False,
     ) -> AnswerStream:
         """The answer to `question`, as a stream that ends in one verified `Answer`.
 
-        `model` is one of `models()`, or none for the first of them.
+        `model` is one of `models()`, or none for the first of them; a `fresh` answer is none that
+        was given before.
         """
-        parts = self._parts()
-        if model is not None:
-            parts = parts.answered_by(self._llm_of(model))
-        return parts.ask(question, history=history, filters=filters, top_k=top_k)
+
+        def made() -> AnswerStream:
+            parts = self._parts()
+            if model is not None:
+                parts = parts.answered_by(self._llm_of(model))
+            return parts.ask(question, history=history, filters=filters, top_k=top_k)
+
+        with self._lock:
+            self._follow()
+        asked = Asked(question, tuple(history), filters, top_k, model)
+        return self._answers.stream(asked, made, fresh=fresh, sound=lambda: not self.trouble)
 
     def models(self) -> tuple[str, ...]:
         """Who can answer, whoever does so unasked first; "embedded" quotes."""
@@ -247,27 +256,14 @@ class Assistant(Kept):
         )
 
     def _built(self, retriever: Retriever) -> Pipeline:
-        models = Models(
-            Relevance.load(MODELS / "quoting.json"),
-            Blended.load(MODELS / "refusal.json", answerability.FEATURES),
-            self._judge,
-        )
-        return Pipeline(
+        return assembled(
+            self.settings,
             retriever,
-            retriever.readings,
-            models,
-            Limits.of(self.settings),
+            self._judge,
             self.prompts,
-            self._receipt(),
             self._llm,
-        )
-
-    def _receipt(self) -> Receipt:
-        return Receipt(
-            corpus=self.catalog.fingerprint()[:_HASH],
-            prompts=self.prompts.sha256[:_HASH],
+            corpus=self.catalog.fingerprint(),
             encoder=str(self._encoder.identity),
-            version=config.version(),
         )
 
     @cached_property
@@ -278,7 +274,19 @@ class Assistant(Kept):
     def _judge(self) -> Judge:
         if self._first:
             return self._first._judge
-        return Judge(self._minilm, self.settings.verify.threshold)
+        place = (self._minilm, self.settings.verify.threshold)
+        if self._shelf is None:
+            return Judge(*place)
+        return KeptJudge(*place, self._shelf, self.settings.encoder)
+
+    @cached_property
+    def _shelf(self) -> Shelf | None:
+        return Shelf.of(self.settings)
+
+    @property
+    def _answers(self) -> Answers:
+        given = bool(self._llm_given)
+        return Answers(self._shelf, self.settings, self.catalog, self.prompts, given=given)
 
     @cached_property
     def _encoder(self) -> Encoder:
@@ -314,21 +322,9 @@ class Assistant(Kept):
             return self._others.setdefault(model, self._llm_called(model))
 
     def _llm_called(self, model: str) -> LLM:
-        from assistant.llm import OpenAILLM
+        from assistant.llm.configured import configured
 
-        answer, key = self.settings.answer, self.settings.api_key
-        llm = OpenAILLM(
-            model,
-            base_url=answer.base_url or None,
-            api_key=key.get_secret_value() if key else None,
-            api_version=answer.api_version or None,
-            timeout_s=answer.timeout_s,
-            max_retries=answer.max_retries,
-            temperature=answer.temperature,
-        )
-        if not answer.tokens_per_day:
-            return llm
-        return Budgeted(llm, Ledger(self.settings.root, answer.tokens_per_day))
+        return configured(self.settings, model)
 
     @property
     def _server(self) -> Server | None:

@@ -26,6 +26,7 @@ def ground(draft: Draft, readings: Readings, judge: Judge) -> Grounded:
     """Each sentence held against what it cites; one that cites nothing, against all read."""
     papers, text, said, at = [*draft.papers], draft.text, [], 0
     passages = readings.of([hit.paper for hit in (*draft.papers, *draft.others)])
+    judge.expect([sentence.text for sentence in draft.sentences if is_claim(sentence.text)])
     for sentence in draft.sentences:
         if sentence.numbers or not is_claim(sentence.text):
             said.append(_judged(sentence, papers, passages, judge))

@@ -76,7 +76,7 @@ def answer_record(answer: Answer, id: Any = None) -> Record:
         "refused": answer.refused,
         "refusal": _refusal(answer.refusal),
         "model": answer.model,
-        "usage": answer.usage._asdict(),
+        "usage": {**answer.usage._asdict(), **({"cached": True} if answer.cached else {})},
         "timings_ms": {name: _number(ms, 1) for name, ms in answer.timings_ms.items()},
         "receipt": answer.receipt._asdict(),
         # Where nothing was, the record is what it was before anything could be.

@@ -159,16 +159,24 @@ def clauses(question: str) -> list[tuple[int, int]]:
 
 def _repeating(query: Query, passages: Sequence[Passage]) -> NDArray[np.float64]:
     """How much of each sentence stands in the question, how much not, how much elsewhere."""
-    rows = []
-    for place, passage in enumerate(passages):
-        if not len(passage.states) or not len(query.states):
+    filled = [passage.states for passage in passages if len(passage.states)]
+    if not filled or not len(query.states):
+        return np.zeros((len(passages), 3))
+    pieces = np.concatenate(filled)
+    ends = np.cumsum([len(states) for states in filled])
+    echoes = (pieces @ query.states.T).max(axis=1)
+    # How well each piece finds its like in each sentence.
+    alike = np.maximum.reduceat(pieces @ pieces.T, np.r_[0, ends[:-1]], axis=1)
+    rows, place = [], 0
+    for passage in passages:
+        if not len(passage.states):
             rows.append([0.0, 0.0, 0.0])
             continue
-        echo = (passage.states @ query.states.T).max(axis=1)
-        others = [one.states for other, one in enumerate(passages) if other != place]
-        elsewhere = passage.states @ np.concatenate(others).T if others else np.zeros((1, 0))
+        inside = slice(ends[place] - len(passage.states), ends[place])
+        echo, elsewhere = echoes[inside], np.delete(alike[inside], place, axis=1)
         repeated = elsewhere.max(axis=1, initial=0).mean()
         rows.append([echo.mean(), (echo < _UNLIKE).mean(), repeated])
+        place += 1
     return np.array(rows)
 
 

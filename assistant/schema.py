@@ -219,6 +219,8 @@ class Answer:
     """What a model wrote and no source bears out, taken out of the text."""
     trouble: str = ""
     """What kept it from being as good as it could be; empty where nothing did."""
+    cached: bool = False
+    """Whether it was given before, and nothing was spent on it now."""
 
     @property
     def refused(self) -> bool:
@@ -274,6 +276,14 @@ class Reader(Protocol):
 
     def weights(self, pieces: NDArray[np.int32]) -> NDArray[np.float32]:
         """How much each piece tells: its inverse document frequency, shape (n,)."""
+
+
+@runtime_checkable
+class Splitter(Protocol):
+    """A reader that tells where pieces begin without reading them."""
+
+    def starts(self, text: str) -> NDArray[np.int32]:
+        """Where each piece of `text` begins, in code points: the `starts` of its reading."""
 
 
 class Encoder(Protocol):

@@ -7,6 +7,7 @@ answers the question differently, the answer shows it beside the first.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -170,6 +171,7 @@ def _is_clear(mine: _Said, theirs: _Said, asked: _Said) -> bool:
     return both_differ or (mine.is_denied != theirs.is_denied and (ours <= other or other <= ours))
 
 
+@lru_cache(maxsize=4_000)
 def _said(text: str) -> _Said:
     found = words(text)
     values: set[object] = {one.stem for one in found if one.is_name}

@@ -76,6 +76,7 @@ HELP = {
     "injection": "tell how often a model obeys planted instructions, defended and not",
     "size": "measure what indexing and finding cost against the number of papers",
     "durability": "kill, starve and damage data folders, and count what was lost",
+    "bench": "measure speed and memory, beside the floors and what others do",
     "fit": "fit quoting.json and refusal.json, print what they reach",
 }
 
@@ -148,6 +149,7 @@ VERBS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "injection": _added_by("evals.injection"),
     "size": _added_by("evals.size"),
     "durability": _added_by("evals.durability"),
+    "bench": _added_by("evals.bench.verb"),
     "fit": _add_fit,
 }
 

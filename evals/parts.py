@@ -72,6 +72,8 @@ def opened(
             "answer.model": (model or "") if model or base_url else config.EMBEDDED,
             "encoder.kind": "minilm",
             "store.url": "",
+            # What is measured is made anew.
+            "cache.size_mb": 0,
         }
         if model or base_url:
             flags["answer.base_url"] = base_url or ""

@@ -122,3 +122,27 @@ def changes(rows: Sequence[tuple[str, float, float, float]], label: str) -> Html
         axes.set_xlabel("points more than before")
 
     return picture("changes-plot", label, 0.34 * len(rows) + 0.6, draw)
+
+
+def spreads(
+    name: str, unit: str, rows: Sequence[tuple[str, float, float, float]], label: str
+) -> Html:
+    """A bar for each figure, its quartiles as a stroke; powers of ten where they lie far apart."""
+
+    def draw(axes: Axes) -> None:
+        places = range(len(rows))
+        values = [middle for _, middle, _, _ in rows]
+        bars = axes.barh(places, values, color=_MAIN, height=0.6)
+        ends = [[m - low for _, m, low, _ in rows], [high - m for _, m, _, high in rows]]
+        axes.errorbar(values, places, xerr=ends, fmt="none", ecolor=_INK, linewidth=1, capsize=2)
+        axes.bar_label(bars, [f"{value:.3g}" for value in values], padding=6)
+        axes.set_yticks(places, [_wrapped(row[0]) for row in rows])
+        axes.invert_yaxis()
+        if min(values) > 0 and max(values) > 50 * min(values):
+            axes.set_xscale("log")
+        axes.margins(x=0.15)
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel(unit)
+
+    return picture(f"{name}-plot", label, 0.42 * len(rows) + 0.6, draw)

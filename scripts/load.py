@@ -60,7 +60,7 @@ class Tally:
 def main() -> int:
     """The exit code: 1 where anything went wrong for anybody."""
     options = _options()
-    with _server(options.url, options.pid) as (url, pid):
+    with _server(options.url, options.pid, cache=options.cache) as (url, pid):
         begun = time.perf_counter()
         tally = asyncio.run(_crowd(url, pid, options))
         seconds = time.perf_counter() - begun
@@ -75,6 +75,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--url", help="a server that runs already; without it one is started")
     parser.add_argument("--pid", type=int, help="its process, to measure its memory")
     parser.add_argument("--stream", action="store_true", help="streamed questions alone")
+    parser.add_argument("--cache", action="store_true", help="with answers that were given before")
     return parser.parse_args()
 
 
@@ -85,12 +86,16 @@ def _questions() -> list[str]:
 
 
 @contextmanager
-def _server(url: str | None, pid: int | None) -> Iterator[tuple[str, int | None]]:
+def _server(
+    url: str | None, pid: int | None, *, cache: bool = False
+) -> Iterator[tuple[str, int | None]]:
     """The address given, or that of a server of our own; and its process."""
     if url:
         yield url, pid
         return
     command = [sys.executable, "-m", "assistant", "serve", "--port", "0", "--no-page"]
+    # There are fewer questions than answers asked for: a repeat is to cost what the first did.
+    command += [] if cache else ["--no-cache"]
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "ASSISTANT_DATA__FOLDER": folder}
         pipe = subprocess.PIPE

@@ -47,13 +47,14 @@ def main() -> int:
     shots.add_argument("folder", type=Path)
     speed = verbs.add_parser("speed", help="print first paint and first token")
     speed.add_argument("--runs", type=int, default=9)
+    speed.add_argument("--data", type=Path, help="a data folder that is indexed already")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as data, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         if options.verb == "shots":
             take_all(browser, Path(data), options.folder)
         else:
-            print_speed(browser, Path(data), options.runs)
+            print_speed(browser, options.data or Path(data), options.runs)
         browser.close()
     return 0
 
@@ -166,12 +167,16 @@ _FIRST_TOKEN = """question => new Promise(done => {
   box.dispatchEvent(new KeyboardEvent("keypress", {key: "Enter", bubbles: true}));
 })"""
 _FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
+# All that a browser without a cache is sent before a reader can ask.
+_BYTES = """["navigation", "resource"].flatMap(kind => performance.getEntriesByType(kind))
+  .reduce((sum, one) => sum + one.transferSize, 0)"""
 
 
 def print_speed(browser: Browser, data: Path, runs: int) -> None:
     """First paint, the opening screen, and the first words of a warm answer, in milliseconds."""
-    paints, shown, tokens = [], [], []
-    with served(data) as address:
+    paints, shown, tokens, sent = [], [], [], []
+    # The same question each time: what was answered before must not answer it.
+    with served(data, cache__size_mb="0") as address:
         ask(opened(browser, address), SERVING)
         for _ in range(runs):
             page = opened(browser, address)
@@ -179,15 +184,17 @@ def print_speed(browser: Browser, data: Path, runs: int) -> None:
             shown.append(float(page.evaluate("performance.now()")))
             # The opening event, and what it loads, must be over: one thing is measured at a time.
             page.wait_for_timeout(2_000)
+            sent.append(float(page.evaluate(_BYTES)) / 1000)
             page.locator(BOX).fill(SERVING)
             tokens.append(float(page.evaluate(_FIRST_TOKEN, SERVING)))
             page.context.close()
-    for name, values in (
-        ("first paint", paints),
-        ("opening screen", shown),
-        ("first token", tokens),
+    for name, values, unit in (
+        ("first paint", paints, "ms"),
+        ("opening screen", shown, "ms"),
+        ("first token", tokens, "ms"),
+        ("bytes sent", sent, "kB"),
     ):
-        print(f"{name:<16}{median(values):6.0f} ms median of {runs}, at most {max(values):.0f}")
+        print(f"{name:<16}{median(values):6.0f} {unit} median of {runs}, at most {max(values):.0f}")
 
 
 if __name__ == "__main__":

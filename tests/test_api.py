@@ -54,6 +54,15 @@ def test_ask_gives_the_record_that_the_command_prints(
     assert response.json() == same(answer_record(answer(ASK["question"], *stub.sentences)))
 
 
+def test_a_fresh_answer_can_be_asked_for(stub: StubAssistant, address: Address) -> None:
+    chat = {"messages": [{"role": "user", "content": "What is LoRA?"}], "fresh": True}
+    for path, body in (("/api/ask", {**ASK, "fresh": True}), ("/v1/chat/completions", chat)):
+        assert address.post(path, body).status_code == 200
+        assert stub.asked[-1]["fresh"] is True
+    address.post("/api/ask", ASK)
+    assert "fresh" not in stub.asked[-1]
+
+
 def test_ask_hands_on_everything_that_was_asked_for(
     stub: StubAssistant,
     address: Address,

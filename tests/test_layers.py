@@ -4,10 +4,10 @@
 14 api
 13 ui
 12 build  interop
-11 upkeep
+11 upkeep  assembled
 10 rag  indexer
 9  repairing  sides
-8  refusal  answerability  selection  condense  answering  grounding  news
+8  refusal  answerability  selection  condense  answering  grounding  news  cache
 7  retriever  quoting  verify  opening  encoding  mirror
 6  readings  generation  contents  relevance  gathering  removed  mentions
 5  corpus  catalog  chunking  encoder  store  lexical  llm  prompts  citations  late  question
@@ -44,10 +44,10 @@ LAYERS = {
             "corpus catalog chunking encoder store lexical llm prompts citations late question",
             "readings generation contents relevance gathering removed mentions",
             "retriever quoting verify opening encoding mirror",
-            "refusal answerability selection condense answering grounding news",
+            "refusal answerability selection condense answering grounding news cache",
             "repairing sides",
             "rag indexer",
-            "upkeep",
+            "upkeep assembled",
             "build interop",
             "ui",
             "api",
@@ -74,10 +74,10 @@ DOORS = {
     "onnxruntime": {"encoder"},
     "openai": {"llm", "encoder"},
     "platformdirs": {"config"},
-    "pydantic": {"config", "api"},
+    "pydantic": {"config", "api", "cache"},
     "rich": {"cli"},
     "rispy": {"corpus"},
-    "sqlite3": {"database", "upkeep"},
+    "sqlite3": {"cache", "database", "upkeep"},
     "starlette": {"api", "ui"},
     "tantivy": {"lexical"},
     "tiktoken": {"tokens"},

@@ -57,7 +57,10 @@ def commands(
     monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path, ready: Path
 ) -> "Commands":
     """Commands that read the common data folder."""
-    return Commands(monkeypatch, capsys, tmp_path, ready)
+    found = Commands(monkeypatch, capsys, tmp_path, ready)
+    # What one test was answered must not answer another.
+    found.set("ASSISTANT_CACHE__SIZE_MB", "0")
+    return found
 
 
 @pytest.fixture(name="own")

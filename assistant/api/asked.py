@@ -69,6 +69,7 @@ class AskBody(Limited):
     )
     model: Name | None = Field(None, description='One of GET /v1/models; "embedded" quotes.')
     stream: bool = Field(False, description="Server-sent events in place of one record.")
+    fresh: bool = Field(False, description="No answer that was given before.")
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -159,6 +160,7 @@ class CompletionBody(BaseModel):
     stream_options: StreamOptions | None = None
     n: int | None = None
     corpus: Name | None = Field(None, description="One of GET /api/corpora; else the usual one.")
+    fresh: bool = Field(False, description="No answer that was given before.")
 
     @property
     def question(self) -> str:

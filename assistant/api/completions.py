@@ -93,7 +93,8 @@ def routes(served: Served) -> APIRouter:
             raise UsageError("there is one answer to a question: leave n out, or set it to 1")
         model = None if body.model == DEFAULT else body.model
         chosen = over(assistant, body.corpus)
-        asked = partial(answering, chosen, body.question, history=body.turns, model=model)
+        again: dict[str, bool] = {"fresh": True} if body.fresh else {}
+        asked = partial(answering, chosen, body.question, history=body.turns, model=model, **again)
         if body.stream:
             usage = body.stream_options is not None and body.stream_options.include_usage
             name = model or assistant.models()[0] or DEFAULT

@@ -104,6 +104,7 @@ def _add_questions(router: APIRouter, served: Served) -> None:
             filters=body.filters,
             top_k=body.top_k,
             model=body.model,
+            **({"fresh": True} if body.fresh else {}),
         )
         if body.stream:
             return Streamed(turns, asked, _Events(), journal)

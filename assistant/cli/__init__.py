@@ -13,6 +13,7 @@ from typer.exceptions import Abort, TyperException
 from assistant.cli import (
     ask,
     backup,
+    bench,
     chat,
     config,
     corpora,
@@ -96,7 +97,7 @@ def root(
 
 for group in (
     index, ask, chat, search, timeline, show, verify, serve, remove, history, portable, backup,
-    corpora, doctor, config, mcp, evaluation,
+    corpora, doctor, config, mcp, evaluation, bench,
 ):  # fmt: skip
     group.register(app)
 

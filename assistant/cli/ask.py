@@ -1,6 +1,6 @@
 """`assistant ask`: a question into a streamed, cited and verified answer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ def ask(
     top_k: options.TopK = None,
     model: options.Model = None,
     base_url: options.BaseUrl = None,
+    no_cache: options.NoCache = False,
 ) -> int:
     """Answers a question; every sentence is cited and verified.
 
@@ -49,7 +50,7 @@ def ask(
     from assistant.records import answer_record
 
     chosen = options.filters(since, until, year, page, as_of)
-    flags = {"answer.model": model, "answer.base_url": base_url}
+    flags = {"answer.model": model, "answer.base_url": base_url, **options.cache(no_cache)}
     if file:
         return _ask_rows(session, alone(file, question), as_json, strict, flags, chosen, top_k)
     text = question_of(question)
@@ -102,6 +103,8 @@ def summary(answer: "Answer") -> str:
     if total := answer.timings_ms.get("total"):
         seconds = total / 1000
     tokens = f"{usage.prompt_tokens:,} + {usage.completion_tokens:,} tokens"
+    if answer.cached:
+        tokens = "given before"
     checked = [] if answer.refused else [tally(answer.sentences)]
     return " · ".join([*checked, answer.model, tokens, f"{seconds:.1f} s"])
 
@@ -149,7 +152,7 @@ def _ask_rows(
     file: str,
     as_json: bool,
     strict: bool,
-    flags: dict[str, str | None],
+    flags: Mapping[str, object],
     chosen: Any,
     top_k: int | None,
 ) -> int:

@@ -38,10 +38,12 @@ def chat(
     top_k: options.TopK = None,
     model: options.Model = None,
     base_url: options.BaseUrl = None,
+    no_cache: options.NoCache = False,
 ) -> int:
     """Answers in a conversation; /sources /clear /help /quit."""
     chosen = options.filters(since, until, year, page, as_of)
-    with session.open({"answer.model": model, "answer.base_url": base_url}) as assistant:
+    flags = {"answer.model": model, "answer.base_url": base_url, **options.cache(no_cache)}
+    with session.open(flags) as assistant:
         talk = _Talk(session, assistant, chosen, top_k)
         session.note(f"{assistant.catalog.count()} papers. Ask, or type /help.")
         while (line := _read_line()) is not None:

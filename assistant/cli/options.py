@@ -42,6 +42,9 @@ Model = Annotated[
 BaseUrl = Annotated[
     str | None, typer.Option(metavar="URL", help="An OpenAI-compatible server, http://…/v1.")
 ]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Give and keep no answer or verdict of before.")
+]
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="A config.toml of your own.")
 ]
@@ -63,3 +66,8 @@ def filters(
     from assistant import period
 
     return period.filters(since, until, year, page, as_of=as_of, mark="--")
+
+
+def cache(no_cache: bool) -> dict[str, object]:
+    """The setting that `--no-cache` stands for."""
+    return {"cache.size_mb": 0} if no_cache else {}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from assistant.cli import options
 from assistant.cli.session import Session, verb
 from assistant.errors import ProviderError
 
@@ -41,11 +42,12 @@ def serve(
     port: Port = None,
     no_page: NoPage = False,
     open_browser: OpenBrowser = False,
+    no_cache: options.NoCache = False,
 ) -> int:
     """Serves the chat page, and answers programs: JSON, OpenAI's clients, and MCP."""
     from assistant.api import server
 
-    flags = {"server.host": host, "server.port": port}
+    flags = {"server.host": host, "server.port": port, **options.cache(no_cache)}
     bound = server.bind(session.settings(flags))
     url = server.url_of(bound)
 
@@ -78,7 +80,7 @@ def _warm(session: Session, assistant: "Assistant") -> None:
     if not papers:
         return
     try:
-        assistant.ask(papers[0].title[:200], model="embedded").answer()
+        assistant.ask(papers[0].title[:200], model="embedded", fresh=True).answer()
     except ProviderError as error:
         session.note(f"not ready yet: {error}")
 

@@ -39,6 +39,7 @@ def verify(
     as_json: options.Json = False,
     strict: options.Strict = False,
     as_of: options.AsOf = None,
+    no_cache: options.NoCache = False,
 ) -> int:
     """Checks your own text, sentence by sentence, against the corpus.
 
@@ -52,9 +53,9 @@ def verify(
 
     options.filters(None, None, None, None, as_of)
     if file:
-        return _verify_rows(session, alone(file, text), as_json, strict, as_of)
+        return _verify_rows(session, alone(file, text), as_json, strict, as_of, no_cache)
     words = check_text(_read(text))
-    with session.open() as assistant:
+    with session.open(options.cache(no_cache)) as assistant:
         sentences = assistant.verify(words, as_of=as_of)
         if as_json:
             session.print_json(verify_record(sentences, trouble=assistant.trouble))
@@ -85,7 +86,7 @@ def _titles(assistant: "Assistant", sentences: "Iterable[Sentence]") -> dict[str
 
 
 def _verify_rows(
-    session: Session, file: str, as_json: bool, strict: bool, as_of: str | None
+    session: Session, file: str, as_json: bool, strict: bool, as_of: str | None, no_cache: bool
 ) -> int:
     from assistant.cli.answers import show_verdicts
     from assistant.cli.ask import heading
@@ -93,7 +94,7 @@ def _verify_rows(
     from assistant.records import claim_row, fully_supported, verify_record
 
     # A row that brings its own sources needs no index; the first that does not makes one.
-    with session.open(indexed=False) as assistant:
+    with session.open(options.cache(no_cache), indexed=False) as assistant:
 
         def work(raw: Row) -> Done:
             row = claim_row(raw)

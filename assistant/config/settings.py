@@ -137,6 +137,12 @@ class VerifySettings(Section):
     threshold: Share
 
 
+class CacheSettings(Section):
+    """What is kept of answers and verdicts."""
+
+    size_mb: int = Field(ge=0, le=100_000)
+
+
 class ServerSettings(Section):
     """Where the chat page and the address for programs are, and how much they take on."""
 
@@ -176,6 +182,7 @@ class Settings(Section):
     answer: AnswerSettings
     refusal: RefusalSettings
     verify: VerifySettings
+    cache: CacheSettings
     server: ServerSettings
     keys: Keys = Keys()
     _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)

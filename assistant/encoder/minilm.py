@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MODELS = Path(__file__).parents[1] / "models"
 # Enough for 256 pieces of any prose; a longer question is never tokenised whole.
 _CHARACTERS_PER_PIECE = 40
+_WORTH_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,10 @@ class MiniLM:
         """One reading a text, in the order given; a long text is read window by window."""
         return self.encode_and_read(texts)[1]
 
+    def starts(self, text: str) -> NDArray[np.int32]:
+        """Where each piece of `text` begins, in code points: the `starts` of its reading."""
+        return _starts(self._tokenizer.encode(_valid(text)))
+
     def weights(self, pieces: NDArray[np.int32]) -> NDArray[np.float32]:
         """How much each piece tells: its inverse document frequency, shape (n,)."""
         return np.asarray(self._weights[pieces], np.float32)
@@ -83,12 +88,18 @@ class MiniLM:
         # One by one: int8 takes its range from a whole batch, so that a neighbour would change the
         # vector (by .01 of cosine), and a run that was interrupted would end in another index.
         vectors = np.empty((len(texts), self.identity.dimension), np.float32)
-        encodings = self._tokenizer.encode_batch([_valid(text) for text in texts])
+        encodings = self._encodings([_valid(text) for text in texts])
         readings = []
         for row, (vector, reading) in zip(vectors, self._all(encodings), strict=True):
             row[:] = vector
             readings.append(reading)
         return vectors, readings
+
+    def _encodings(self, texts: Sequence[str]) -> list[Any]:
+        # For a few the tokenizer's own threads take longer to wake than the work.
+        if len(texts) < _WORTH_THREADS:
+            return [self._tokenizer.encode(text) for text in texts]
+        return list(self._tokenizer.encode_batch(list(texts)))
 
     def _all(self, encodings: Sequence[Any]) -> list[tuple[Vectors, Reading]]:
         """One text a core: that gives the same numbers, and twice as many, as one over all."""
@@ -176,9 +187,13 @@ def _windows(ids: list[int], most: int) -> list[list[int]]:
 def _reading(encoding: Any, states: list[NDArray[np.float32]]) -> Reading:
     return Reading(
         np.array(encoding.ids[1:-1], np.int32),
-        np.array([start for start, _ in encoding.offsets[1:-1]], np.int32),
+        _starts(encoding),
         np.rint(np.concatenate(states) * 127).astype(np.int8),
     )
+
+
+def _starts(encoding: Any) -> NDArray[np.int32]:
+    return np.array([start for start, _ in encoding.offsets[1:-1]], np.int32)
 
 
 def _valid(text: str) -> str:

@@ -93,6 +93,7 @@ class Chat:
             filters=asked.filters,
             top_k=asked.top_k,
             model=asked.model,
+            **({"fresh": True} if asked.fresh else {}),
         )
         try:
             for piece in stream:

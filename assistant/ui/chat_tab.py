@@ -204,7 +204,7 @@ class ChatTab:
         with _told():
             number = number_of(data, turns)
         turn, model = turns[number], data.get("model")
-        asked = turn.asked._replace(model=str(model)) if model else turn.asked
+        asked = turn.asked._replace(fresh=True, model=str(model) if model else turn.asked.model)
         yield from self._run(turn.question, turns[:number], asked, name)
 
     def _run(

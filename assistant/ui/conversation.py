@@ -26,6 +26,8 @@ class Asked(NamedTuple):
     without: tuple[str, ...] = ()
     as_of: str | None = None
     corpus: str | None = None
+    fresh: bool = False
+    """Whether the answer that was given before will not do."""
 
     @property
     def filters(self) -> Filters:

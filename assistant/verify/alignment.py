@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assistant import late
-from assistant.schema import Reader
+from assistant.schema import Reader, Splitter
 from assistant.verify.wording import Quantity, Word, compact, quantities, words
 
 Floats = NDArray[np.float32]
@@ -111,7 +111,9 @@ def _by_word(reader: Reader, passage: late.Passage) -> tuple[tuple[Word, ...], _
 
 @lru_cache(maxsize=2_000)
 def _starts(reader: Any, text: str) -> NDArray[np.int32]:
-    """Where the pieces of a sentence begin; reading one again costs more than all the rest."""
+    """Where the pieces of a sentence begin; reading one again would cost more than all the rest."""
+    if isinstance(reader, Splitter):
+        return reader.starts(text)
     return np.asarray(reader.read([text])[0].starts, np.int32)
 
 

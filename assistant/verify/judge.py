@@ -8,6 +8,7 @@ from assistant.verify import findings
 from assistant.verify.alignment import Aligned, align, span
 from assistant.verify.claims import is_claim
 from assistant.verify.findings import Finding
+from assistant.verify.hearing import Hearing
 from assistant.verify.scoring import Model
 
 # Below this share of the threshold nothing much of the claim is supported.
@@ -25,9 +26,13 @@ class Judge:
     """Holds claims against the abstracts that they cite."""
 
     def __init__(self, reader: Reader, threshold: float | None = None) -> None:
-        self._reader = reader
+        self._reader = Hearing(reader)
         self._model = Model.load()
         self.threshold = self._model.threshold if threshold is None else threshold
+
+    def expect(self, claims: Sequence[str]) -> None:
+        """Claims that will be asked about next; together they are read in less time."""
+        self._reader.expect(claims)
 
     def verdict(
         self,

@@ -120,8 +120,8 @@ def _sides(
     right = [places[one] for one in near if one > at][:reach]
     if not left or not right:
         return 0.0, 0.0
-    moved_right = float(np.mean([place > pivot for place in left]))
-    moved_left = float(np.mean([place < pivot for place in right]))
+    moved_right = sum(place > pivot for place in left) / len(left)
+    moved_left = sum(place < pivot for place in right) / len(right)
     return moved_right * moved_left, (1 - moved_right) * (1 - moved_left)
 
 

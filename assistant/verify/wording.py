@@ -131,6 +131,9 @@ def _word(token: str, start: int, begins: bool) -> Word:
 
 
 def _is_name(token: str, begins: bool) -> bool:
+    # Most words are plain ones, and this is asked of every word.
+    if token.isalpha() and token.islower():
+        return False
     if any(c.isdigit() for c in token) and any(c.isalpha() for c in token):
         return True
     inner = any(c.isupper() for c in token[1:])

@@ -1,0 +1,1 @@
+"""How fast it is, beside what cannot be avoided and what a user would pick instead."""
