@@ -21,8 +21,9 @@ from assistant.generation import open_index as open_generation
 from assistant.indexer import Indexer, IndexReport, Progress
 from assistant.mentions import Mention, mentions
 from assistant.news import News
+from assistant.owntext import verify_against
 from assistant.prompts import Prompts
-from assistant.rag import Limits, Models, Pipeline, SearchResult, verify_against
+from assistant.rag import Limits, Models, Pipeline, SearchResult
 from assistant.readings import Readings
 from assistant.records import Source
 from assistant.relevance import Relevance

@@ -67,10 +67,7 @@ def answer_record(answer: Answer, id: Any = None) -> Record:
         "question": answer.question,
         "standalone_question": answer.standalone_question,
         "answer": answer.text,
-        "sentences": [
-            {"text": sentence.text, "citations": list(sentence.citations), **_verdict(sentence)}
-            for sentence in answer.sentences
-        ],
+        "sentences": [sentence_record(sentence) for sentence in answer.sentences],
         "citations": [_citation(citation) for citation in answer.citations],
         "papers": [_hit(paper) for paper in answer.papers],
         "refused": answer.refused,
@@ -82,6 +79,11 @@ def answer_record(answer: Answer, id: Any = None) -> Record:
         # Where nothing was, the record is what it was before anything could be.
         **({"struck": [_struck(one) for one in answer.struck]} if answer.struck else {}),
     }
+
+
+def sentence_record(sentence: Sentence) -> Record:
+    """One sentence of an answer, with its citations and its verdict."""
+    return {"text": sentence.text, "citations": list(sentence.citations), **_verdict(sentence)}
 
 
 def _struck(sentence: Sentence) -> Record:
