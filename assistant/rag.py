@@ -230,6 +230,8 @@ class Pipeline:
 
     def _declined(self, ranking: Ranking, named: Mapping[str, str]) -> Refusal | None:
         """Below the floor nothing is written, and no model asked."""
+        if self._llm is None and (declined := refusal.by_premise(ranking, named)):
+            return declined
         # A model knows other words for a name; quoted sentences must have the name itself.
         if declined := refusal.by_name(ranking, named if self._llm is None else {}):
             return declined

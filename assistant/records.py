@@ -244,7 +244,8 @@ def _refusal(refusal: Refusal | None) -> Record | None:
     if refusal is None:
         return None
     nearest = [_hit(paper) for paper in refusal.nearest]
-    return {"kind": refusal.kind, "reason": refusal.reason, "nearest": nearest}
+    told = {"evidence": _evidence(refusal.evidence)} if refusal.evidence else {}
+    return {"kind": refusal.kind, "reason": refusal.reason, "nearest": nearest, **told}
 
 
 def _bibliography(seen: Paper | Sighting) -> Record:

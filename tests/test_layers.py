@@ -44,6 +44,7 @@ LAYERS = {
             "corpus catalog chunking encoder store lexical llm prompts citations late question",
             "readings generation contents relevance gathering removed mentions",
             "retriever quoting verify opening encoding mirror",
+            "premise",
             "owntext refusal answerability selection condense answering grounding news",
             "early sides",
             "repairing",

@@ -99,6 +99,8 @@ def _show_refusal(screen: Screen, answer: Answer) -> None:
     assert answer.refusal
     if answer.refusal.reason and answer.refusal.reason not in answer.text:
         screen.put((answer.refusal.reason, "dim"))
+    if answer.refusal.evidence:
+        screen.put((f"“{answer.refusal.evidence.quote}”", "italic"), first="  ")
     if answer.refusal.nearest:
         screen.gap()
         screen.put(("Nearest papers", "bold"))

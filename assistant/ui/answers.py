@@ -239,11 +239,13 @@ def _refusal_html(answer: Answer) -> str:
         f"{for_html(date_words(hit.paper))}</span></li>"
         for hit in refusal.nearest
     )
+    told = refusal.evidence
+    quote = f'<p dir="auto">It says: <q>{for_html(told.quote)}</q></p>' if told else ""
     papers = f"<p>The nearest papers, each a question you can ask:</p><ul>{nearest}</ul>"
     return (
         f'<div class="refusal"><p class="refusal-kind"><span aria-hidden="true">∅</span> '
         f"<strong>{_KINDS[refusal.kind]}</strong></p>"
-        f'<p dir="auto">{for_html(refusal.reason)}</p>'
+        f'<p dir="auto">{for_html(refusal.reason)}</p>{quote}'
         f'<p class="looked-for">Looked for: <q dir="auto">{looked}</q></p>'
         f"{papers if nearest else ''}</div>"
     )
