@@ -9,7 +9,7 @@ from threading import RLock
 from time import monotonic
 from typing import Any, NamedTuple, Self, TypeGuard
 
-from assistant import answerability, config, least
+from assistant import answerability, config, floor, least
 from assistant.blended import Blended
 from assistant.budget import Budgeted, Ledger
 from assistant.catalog import Catalog
@@ -217,6 +217,12 @@ class Assistant(Kept):
         """What keeps answers from being as good as they could be; empty where nothing does."""
         store = self._pipeline.opened.store if self._pipeline else None
         return f"found by words alone: {store.trouble}" if _is_away(store) else ""
+
+    def _indexed(self) -> None:
+        # Questions to a server of embeddings would be paid for, unasked.
+        is_ours = self.settings.encoder.kind == "minilm" and not self._encoder_given
+        if is_ours and not self._server and floor.is_due(self.catalog):
+            self._parts().fit_floor()
 
     def _opened(self, before: Index | None = None) -> Index:
         """The index; one that is damaged is made again out of the catalog first."""

@@ -5,7 +5,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
-from assistant import answerability, condense, refusal, selection, sides, tokens
+from assistant import answerability, condense, floor, refusal, selection, sides, tokens
 from assistant.answering import embedded
 from assistant.blended import Blended
 from assistant.citations import Draft
@@ -109,6 +109,12 @@ class Pipeline:
         self._prompts = prompts
         self._receipt = receipt
         self._llm = llm
+
+    def fit_floor(self) -> None:
+        """Fit the floor to the corpus, and keep it in the catalog."""
+        models, usual = self._models, self._limits.stated_floor
+        catalog = self._readings.catalog
+        floor.fit(catalog, self._retriever, models.quoting, models.refusal, usual)
 
     def answered_by(self, llm: LLM | None) -> "Pipeline":
         """The same parts with another model; none for quoted sentences."""
@@ -242,11 +248,13 @@ class Pipeline:
         found = quotes(self._models.quoting, ranking.question, ranking.query, best)
         row = answerability.features(ranking, found)
         probability = float(self._models.refusal.probability(row[None])[0])
-        floor = self._limits.stated_floor if self._llm is None else self._limits.floor
+        least = self._limits.floor
+        if self._llm is None:
+            least = floor.floor_of(self._readings.catalog, self._limits.stated_floor)
         if selection.wants_several(ranking.question, homes):
             # The best paper alone need not cover what is asked of several.
-            floor *= _FLOOR_OF_SEVERAL
-        return refusal.made(ranking, homes) if probability < floor else None
+            least *= _FLOOR_OF_SEVERAL
+        return refusal.made(ranking, homes) if probability < least else None
 
     def _steps(
         self, ranking: Ranking, question: str, homes: Sequence[str], top_k: int, clock: "Clock"

@@ -46,6 +46,7 @@ LAYERS = {
             "retriever quoting verify opening encoding mirror",
             "premise",
             "owntext refusal answerability selection condense answering grounding news",
+            "floor",
             "early sides",
             "repairing",
             "rag indexer",
