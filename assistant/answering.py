@@ -54,12 +54,16 @@ def _opening(title: str, first: Quote, *, is_one_of_several: bool) -> str:
 
 
 def generated(
-    llm: LLM, messages: Sequence[Message], papers: Sequence[ScoredPaper], max_tokens: int
+    llm: LLM,
+    messages: Sequence[Message],
+    papers: Sequence[ScoredPaper],
+    max_tokens: int,
+    renumbering: Renumbering | None = None,
 ) -> Steps:
     """What the model writes, as it comes, its citations renumbered in order."""
     heard: list[str] = []
     usage = [Usage()]
-    renumbering = Renumbering(len(papers))
+    renumbering = renumbering or Renumbering(len(papers))
     yield from renumbering.stream(
         _unless_refused(_listened(llm, messages, max_tokens, heard, usage))
     )

@@ -9,7 +9,7 @@ from threading import RLock
 from time import monotonic
 from typing import Any, NamedTuple, Self
 
-from assistant import config, least
+from assistant import config, floor, least
 from assistant.assembled import assembled
 from assistant.cache import Answers, Asked, KeptJudge, Shelf
 from assistant.catalog import Catalog
@@ -21,8 +21,9 @@ from assistant.generation import open_index as open_generation
 from assistant.indexer import Indexer, IndexReport, Progress
 from assistant.mentions import Mention, mentions
 from assistant.news import News
+from assistant.owntext import verify_against
 from assistant.prompts import Prompts
-from assistant.rag import Pipeline, SearchResult, verify_against
+from assistant.rag import Pipeline, SearchResult
 from assistant.readings import Readings
 from assistant.records import Source
 from assistant.retriever import Retriever
@@ -229,6 +230,12 @@ class Assistant(Kept):
         """Raise where the Chroma server that is set cannot be used."""
         if self._server:
             connected(self._server, self._encoder.identity).close()
+
+    def _indexed(self) -> None:
+        # Questions to a server of embeddings would be paid for, unasked.
+        is_ours = self.settings.encoder.kind == "minilm" and not self._encoder_given
+        if is_ours and not self._server and floor.is_due(self.catalog):
+            self._parts().fit_floor()
 
     def _opened(self, before: Index | None = None) -> Index:
         """The index; one that is damaged is made again out of the catalog first."""

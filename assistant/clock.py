@@ -6,6 +6,7 @@ from time import perf_counter
 from typing import TypeVar, cast
 
 T = TypeVar("T")
+Step = TypeVar("Step")
 
 
 class Clock:
@@ -30,8 +31,8 @@ class Clock:
         self._laps[name] = self._laps.get(name, 0.0) + took * 1000
         self._last += took
 
-    def timed(self, steps: Generator[str, None, T]) -> Generator[str, None, T]:
-        """The same steps; when the first piece came is noted."""
+    def timed(self, steps: Generator[Step, None, T]) -> Generator[Step, None, T]:
+        """The same steps; when the first one came is noted."""
         try:
             first = next(steps)
         except StopIteration as end:

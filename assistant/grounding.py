@@ -3,13 +3,50 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from assistant.citations import CitedSentence, Draft
 from assistant.late import Passage
 from assistant.readings import Readings
 from assistant.schema import Citation, ScoredPaper, Sentence, Verdict
-from assistant.verify import Judge, is_claim
+from assistant.verify import is_claim
+
+
+class Judges(Protocol):
+    """Says of a claim whether passages bear it out."""
+
+    def verdict(
+        self,
+        claim: str,
+        passages: Sequence[Passage],
+        titles: Mapping[str, str] | None = None,
+        *,
+        is_cited: bool = True,
+    ) -> Verdict:
+        """What `passages`, all sentences of the abstracts of these titles, say of `claim`."""
+
+
+class Remembering:
+    """A judge that is asked once what was asked before; for one answer, whose papers stay."""
+
+    def __init__(self, judge: Judges) -> None:
+        self._judge = judge
+        self._known: dict[tuple[str, tuple[str, ...], bool], Verdict] = {}
+
+    def verdict(
+        self,
+        claim: str,
+        passages: Sequence[Passage],
+        titles: Mapping[str, str] | None = None,
+        *,
+        is_cited: bool = True,
+    ) -> Verdict:
+        """The judge's verdict."""
+        key = claim, tuple(titles or ()), is_cited
+        if key not in self._known:
+            verdict = self._judge.verdict(claim, passages, titles, is_cited=is_cited)
+            self._known[key] = verdict
+        return self._known[key]
 
 
 class Grounded(NamedTuple):
@@ -22,7 +59,7 @@ class Grounded(NamedTuple):
     """The cited ones first, then what else was read."""
 
 
-def ground(draft: Draft, readings: Readings, judge: Judge) -> Grounded:
+def ground(draft: Draft, readings: Readings, judge: Judges) -> Grounded:
     """Each sentence held against what it cites; one that cites nothing, against all read."""
     papers, text, said, at = [*draft.papers], draft.text, [], 0
     passages = readings.of([hit.paper for hit in (*draft.papers, *draft.others)])
@@ -85,7 +122,7 @@ def verdict_of(
     claim: str,
     hits: Sequence[ScoredPaper],
     passages: Mapping[str, Sequence[Passage]],
-    judge: Judge,
+    judge: Judges,
     *,
     is_cited: bool = True,
 ) -> Verdict:
@@ -99,7 +136,7 @@ def _judged(
     sentence: CitedSentence,
     papers: Sequence[ScoredPaper],
     passages: Mapping[str, Sequence[Passage]],
-    judge: Judge,
+    judge: Judges,
 ) -> Sentence:
     if not is_claim(sentence.text):
         return Sentence(sentence.text, sentence.numbers, Verdict("not_a_claim", 0.0))
@@ -119,21 +156,23 @@ def _attributed(
     claim: str,
     hits: Sequence[ScoredPaper],
     passages: Mapping[str, Sequence[Passage]],
-    judge: Judge,
+    judge: Judges,
 ) -> tuple[ScoredPaper, Verdict] | None:
     """The paper that supports a sentence which names none."""
     judged = [(hit, verdict_of(claim, [hit], passages, judge, is_cited=False)) for hit in hits]
     supported = [pair for pair in judged if pair[1].label == "supported"]
-    return max(supported, key=lambda pair: pair[1].score, default=None)
+    # Of papers that say the same the nearest to the question, in whatever order they come.
+    return max(supported, key=lambda pair: (pair[1].score, -pair[0].rank), default=None)
 
 
 def _uncited(
     claim: str,
     hits: Sequence[ScoredPaper],
     passages: Mapping[str, Sequence[Passage]],
-    judge: Judge,
+    judge: Judges,
 ) -> Sentence:
-    verdicts = [verdict_of(claim, [hit], passages, judge, is_cited=False) for hit in hits]
+    ranked = sorted(hits, key=lambda hit: hit.rank)
+    verdicts = [verdict_of(claim, [hit], passages, judge, is_cited=False) for hit in ranked]
     nearest = max(verdicts, key=lambda verdict: verdict.score, default=Verdict("uncited", 0.0))
     reason = "no source is cited, and none that was read supports it"
     return Sentence(claim, (), Verdict("uncited", nearest.score, nearest.evidence, reason))

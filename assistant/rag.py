@@ -5,20 +5,20 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
-from assistant import answerability, condense, refusal, selection, sentences, sides, tokens
+from assistant import answerability, condense, floor, refusal, selection, sides, tokens
 from assistant.answering import embedded
 from assistant.blended import Blended
-from assistant.citations import Draft, without_marks
+from assistant.citations import Draft
 from assistant.clock import Clock
 from assistant.config import EMBEDDED, Settings
 from assistant.errors import UsageError
-from assistant.grounding import Grounded, ground, verdict_of
-from assistant.late import Passage
+from assistant.grounding import Grounded, Remembering, ground, verdict_of
 from assistant.news import News, news
+from assistant.owntext import NO_CLAIM, claims_of
 from assistant.prompts import Prompts
 from assistant.quoting import quotes
-from assistant.readings import Readings, read_paper
-from assistant.records import Source, check_question, check_turns
+from assistant.readings import Readings
+from assistant.records import check_question, check_turns
 from assistant.relevance import Relevance
 from assistant.repairing import Standing, Writer
 from assistant.retriever import Ranking, Retriever
@@ -26,8 +26,6 @@ from assistant.schema import (
     LLM,
     Answer,
     Filters,
-    Paper,
-    Reader,
     Receipt,
     Refusal,
     ScoredPaper,
@@ -42,7 +40,6 @@ from assistant.verify import Judge, is_claim
 _READ = 12
 _SEARCHED_FOR_CLAIM = 3
 _NO_FILTERS = Filters()
-_LONGEST_CLAIM = 5_000
 
 
 class SearchResult(NamedTuple):
@@ -114,6 +111,12 @@ class Pipeline:
         self._receipt = receipt
         self._llm = llm
 
+    def fit_floor(self) -> None:
+        """Fit the floor to the corpus, and keep it in the catalog."""
+        models, usual = self._models, self._limits.stated_floor
+        catalog = self._readings.catalog
+        floor.fit(catalog, self._retriever, models.quoting, models.refusal, usual)
+
     def answered_by(self, llm: LLM | None) -> "Pipeline":
         """The same parts with another model; none for quoted sentences."""
         other = copy.copy(self)
@@ -146,7 +149,7 @@ class Pipeline:
         """Every sentence of `text` with its verdict, from the corpus."""
         of_then = self._as_of(as_of)
         return tuple(
-            Sentence(claim, (), of_then._searched(claim) if is_claim(claim) else _NO_CLAIM)
+            Sentence(claim, (), of_then._searched(claim) if is_claim(claim) else NO_CLAIM)
             for claim in claims_of(text)
         )
 
@@ -173,7 +176,7 @@ class Pipeline:
 
     def _answer(
         self, question: str, history: Sequence[Turn], filters: Filters, top_k: int
-    ) -> Generator[str, None, Answer]:
+    ) -> Generator[str | Sentence, None, Answer]:
         clock = Clock()
         standalone, spent = self._standalone(question, history, filters)
         clock.lap("condense")
@@ -236,6 +239,8 @@ class Pipeline:
 
     def _declined(self, ranking: Ranking, named: Mapping[str, str]) -> Refusal | None:
         """Below the floor nothing is written, and no model asked."""
+        if self._llm is None and (declined := refusal.by_premise(ranking, named)):
+            return declined
         # A model knows other words for a name; quoted sentences must have the name itself.
         if declined := refusal.by_name(ranking, named if self._llm is None else {}):
             return declined
@@ -246,18 +251,25 @@ class Pipeline:
         found = quotes(self._models.quoting, ranking.question, ranking.query, best)
         row = answerability.features(ranking, found)
         probability = float(self._models.refusal.probability(row[None])[0])
-        floor = self._limits.stated_floor if self._llm is None else self._limits.floor
+        least = self._limits.floor
+        if self._llm is None:
+            least = floor.floor_of(self._readings.catalog, self._limits.stated_floor)
         if selection.wants_several(ranking.question, homes):
             # The best paper alone need not cover what is asked of several.
-            floor *= _FLOOR_OF_SEVERAL
-        return refusal.made(ranking, homes) if probability < floor else None
+            least *= _FLOOR_OF_SEVERAL
+        return refusal.made(ranking, homes) if probability < least else None
 
     def _steps(
         self, ranking: Ranking, question: str, homes: Sequence[str], top_k: int, clock: "Clock"
-    ) -> Generator[str, None, Standing]:
+    ) -> Generator[str | Sentence, None, Standing]:
+        judge = Remembering(self._models.judge)
+
+        def beside(draft: Draft) -> Grounded:
+            return ground(draft, self._readings, judge)
+
         def grounded(draft: Draft) -> Grounded:
             with clock.counting("verify"):
-                return ground(draft, self._readings, self._models.judge)
+                return beside(draft)
 
         # What is new is listed, not answered: no paper of a list contradicts another.
         several = bool(news(ranking.question)) or selection.wants_several(ranking.question, homes)
@@ -283,7 +295,7 @@ class Pipeline:
             limits.repairs,
             limits.strike,
         )
-        standing = yield from writer.write(messages, papers, grounded)
+        standing = yield from writer.write(messages, papers, grounded, beside)
         if several or standing.draft.refused or standing.struck:
             return standing
         draft = yield from sides.both_sides(standing.draft, ranking, ranking.question)
@@ -300,7 +312,6 @@ class Pipeline:
         return Usage(sum(map(tokens.count, (asked, *read))), tokens.count(text), 0)
 
 
-_NO_CLAIM = Verdict("not_a_claim", 0.0)
 _NOTHING_NEAR = Verdict("not_in_evidence", 0.0, None, "the corpus holds nothing near it")
 _FLOOR_OF_SEVERAL = 0.5
 
@@ -309,38 +320,6 @@ def _checked(question: str) -> str:
     if not question.strip():
         raise UsageError('the question is empty: ask something, assistant ask "…"')
     return check_question(question)
-
-
-def verify_against(
-    text: str, sources: Sequence[Source], reader: Reader, judge: Judge
-) -> tuple[Sentence, ...]:
-    """Every sentence of `text` with its verdict, from these sources alone."""
-    papers = [
-        Paper(f"source-{number}", source.title, source.abstract)
-        for number, source in enumerate(sources, 1)
-    ]
-    passages = {paper.paper_id: read_paper(reader, paper) for paper in papers}
-    titles = {paper.paper_id: paper.title for paper in papers}
-    evidence: list[Passage] = [one for found in passages.values() for one in found]
-    return tuple(
-        Sentence(claim, (), _against(claim, evidence, titles, judge)) for claim in claims_of(text)
-    )
-
-
-def _against(
-    claim: str, evidence: Sequence[Passage], titles: Mapping[str, str], judge: Judge
-) -> Verdict:
-    return judge.verdict(claim, evidence, titles) if is_claim(claim) else _NO_CLAIM
-
-
-def claims_of(text: str) -> list[str]:
-    """The sentences of a text without their citations; at least one."""
-    found = [without_marks(sentence) for sentence in sentences.texts(text)]
-    if any(len(sentence) > _LONGEST_CLAIM for sentence in found):
-        raise UsageError(
-            f"a sentence of the text is longer than {_LONGEST_CLAIM:,} characters: break it up"
-        )
-    return [sentence for sentence in found if sentence] or [text.strip()]
 
 
 def _fitting(papers: Sequence[ScoredPaper], budget: int, model: str) -> Sequence[ScoredPaper]:

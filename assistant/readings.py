@@ -69,6 +69,11 @@ class Readings:
         """What reads."""
         return self._reader
 
+    @property
+    def catalog(self) -> Catalog:
+        """Where they are kept."""
+        return self._catalog
+
     def add(self, texts: Sequence[str], readings: Sequence[Reading]) -> None:
         """Keep what the reader made of `texts`."""
         reader = str(self._reader.identity)

@@ -67,10 +67,7 @@ def answer_record(answer: Answer, id: Any = None) -> Record:
         "question": answer.question,
         "standalone_question": answer.standalone_question,
         "answer": answer.text,
-        "sentences": [
-            {"text": sentence.text, "citations": list(sentence.citations), **_verdict(sentence)}
-            for sentence in answer.sentences
-        ],
+        "sentences": [sentence_record(sentence) for sentence in answer.sentences],
         "citations": [_citation(citation) for citation in answer.citations],
         "papers": [_hit(paper) for paper in answer.papers],
         "refused": answer.refused,
@@ -83,6 +80,11 @@ def answer_record(answer: Answer, id: Any = None) -> Record:
         **({"struck": [_struck(one) for one in answer.struck]} if answer.struck else {}),
         **_trouble(answer.trouble),
     }
+
+
+def sentence_record(sentence: Sentence) -> Record:
+    """One sentence of an answer, with its citations and its verdict."""
+    return {"text": sentence.text, "citations": list(sentence.citations), **_verdict(sentence)}
 
 
 def _struck(sentence: Sentence) -> Record:
@@ -251,7 +253,8 @@ def _refusal(refusal: Refusal | None) -> Record | None:
     if refusal is None:
         return None
     nearest = [_hit(paper) for paper in refusal.nearest]
-    return {"kind": refusal.kind, "reason": refusal.reason, "nearest": nearest}
+    told = {"evidence": _evidence(refusal.evidence)} if refusal.evidence else {}
+    return {"kind": refusal.kind, "reason": refusal.reason, "nearest": nearest, **told}
 
 
 def _bibliography(seen: Paper | Sighting) -> Record:

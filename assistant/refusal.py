@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from assistant import premise
 from assistant import question as questions
 from assistant.question import stem
 from assistant.retriever import Ranking, has_name
-from assistant.schema import Refusal, RefusalKind
+from assistant.schema import Evidence, Refusal, RefusalKind
 
 _SAYS = re.compile(r"\w")
 _SHORT = 16
@@ -25,10 +26,38 @@ def by_name(ranking: Ranking, named: Mapping[str, str]) -> Refusal | None:
     return made(ranking, ()) if ranking.foreign and is_short else None
 
 
+def by_premise(ranking: Ranking, named: Mapping[str, str]) -> Refusal | None:
+    """The refusal of a question that takes for granted what its paper's abstract denies."""
+    if not ranking.papers or _may_be_another(ranking, named):
+        return None
+    best = ranking.papers[0].paper
+    passages = ranking.passages[best.paper_id]
+    found = premise.contrary(ranking.question, best.title, passages)
+    return _denied(ranking, found, "says") if found else None
+
+
+def _may_be_another(ranking: Ranking, named: Mapping[str, str]) -> bool:
+    """Whether another paper than the best one may be meant."""
+    best = ranking.papers[0].paper.paper_id
+    if questions.wants_several(ranking.question) or set(named.values()) - {best}:
+        return True
+    return not named and ranking.coverages[best] < _ON_TOPIC
+
+
+def _denied(ranking: Ranking, found: premise.Contrary, verb: str) -> Refusal:
+    best, one = ranking.papers[0].paper, found.passage
+    evidence = Evidence(best.paper_id, one.text, one.start, one.end)
+    reason = f"The abstract {verb} {found.reason}: {best.title}."
+    return Refusal("false_premise", reason, ranking.papers[:_NEAREST], evidence)
+
+
 def _unless_mentioned(ranking: Ranking, named: Mapping[str, str]) -> Refusal | None:
     absent, title = _not_mentioned(ranking, named), ranking.papers[0].paper.title
     if not absent:
         return None
+    passages = ranking.passages[ranking.papers[0].paper.paper_id]
+    if found := premise.other_of_kind(absent, passages):
+        return _denied(ranking, found, "reports")
     reason = f"The paper is here, but its abstract does not mention {_listed(absent)}: {title}."
     return Refusal("not_stated", reason, ranking.papers[:_NEAREST])
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from assistant.answering import generated
-from assistant.citations import Draft
+from assistant.citations import Draft, Renumbering
+from assistant.early import Early
 from assistant.errors import ProviderError
 from assistant.grounding import Grounded, renumbered
 from assistant.prompts import Prompts
@@ -63,10 +64,16 @@ class Writer:
         messages: Sequence[Message],
         papers: Sequence[ScoredPaper],
         ground: Callable[[Draft], Grounded],
-    ) -> Generator[str, None, Standing]:
-        """The text as it comes, or once the best of several replies is known; then what stands."""
+        early: Callable[[Draft], Grounded],
+    ) -> Generator[str | Sentence, None, Standing]:
+        """The text as it comes, or once the best of several replies is known; then what stands.
+
+        Among the text stand its sentences, each as soon as `early`, from another thread, judged it.
+        """
         if self.samples == 1:
-            draft = yield from generated(self.llm, messages, papers, self.max_tokens)
+            order = Renumbering(len(papers))
+            steps = generated(self.llm, messages, papers, self.max_tokens, order)
+            draft = yield from Early(papers, early, order).beside(steps)
             best = Attempt(draft, ground(draft))
         else:
             drafts = [self._heard(messages, papers) for _ in range(self.samples)]
@@ -79,6 +86,7 @@ class Writer:
             best = self._repaired(best, messages, papers, ground)
         if self.samples > 1 and not best.draft.refused:
             yield best.grounded.text
+            yield from best.grounded.sentences
         return self._standing(best)
 
     def _heard(self, messages: Sequence[Message], papers: Sequence[ScoredPaper]) -> Draft:

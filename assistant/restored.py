@@ -120,4 +120,5 @@ def _refusal(one: Mapping[str, Any] | None, known: Mapping[str, Paper]) -> Refus
     if one["kind"] not in _KINDS:
         raise ValueError(f"refusal {one['kind']!r}")
     nearest = tuple(_hit(hit, known) for hit in one["nearest"])
-    return Refusal(cast(RefusalKind, one["kind"]), str(one["reason"]), nearest)
+    told = _evidence(one.get("evidence"), known)
+    return Refusal(cast(RefusalKind, one["kind"]), str(one["reason"]), nearest, told)

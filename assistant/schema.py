@@ -174,6 +174,8 @@ class Refusal:
     kind: RefusalKind
     reason: str
     nearest: tuple[ScoredPaper, ...] = ()
+    evidence: Evidence | None = None
+    """Of a false premise: the sentence that says otherwise."""
 
 
 class Usage(NamedTuple):

@@ -2,10 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NoReturn
 
 from assistant.clean import for_terminal
@@ -74,6 +75,7 @@ HELP = {
     "report": "make the page of a run",
     "judge": "print the judge's card",
     "injection": "tell how often a model obeys planted instructions, defended and not",
+    "invariance": "tell how often an answer stays when question or order of sources are changed",
     "size": "measure what indexing and finding cost against the number of papers",
     "durability": "kill, starve and damage data folders, and count what was lost",
     "bench": "measure speed and memory, beside the floors and what others do",
@@ -147,6 +149,7 @@ VERBS: dict[str, Callable[[argparse.ArgumentParser], None]] = {
     "report": _added_by("evals.page"),
     "judge": _added_by("evals.card"),
     "injection": _added_by("evals.injection"),
+    "invariance": _added_by("evals.invariance"),
     "size": _added_by("evals.size"),
     "durability": _added_by("evals.durability"),
     "bench": _added_by("evals.bench.verb"),
@@ -216,20 +219,35 @@ def _gate(given: argparse.Namespace) -> int:
     from evals.run import Options, run
 
     bounds = Bounds.load(given.bounds or BOUNDS)
-    options = Options(
-        data_folder=given.data_folder,
-        out=given.out,
-        workers=_WORKERS,
-        seed=given.seed,
-        config=given.config,
-    )
-    with _bar(given, "questions") as step:
-        done = run(load(), options, step)
-    rows = done.rows if done else ()
-    print(report.table(rows, given.seed))
-    lines = [*missed(rows, bounds, given.seed), *(_under_bar(given) if given.card else ())]
+    with TemporaryDirectory(ignore_cleanup_errors=True) as passing:
+        folder = given.data_folder or Path(passing)
+        options = Options(
+            data_folder=folder,
+            out=given.out,
+            workers=_WORKERS,
+            seed=given.seed,
+            config=given.config,
+        )
+        with _bar(given, "questions") as step:
+            done = run(load(), options, step)
+        rows = done.rows if done else ()
+        print(report.table(rows, given.seed))
+        lines = missed(rows, bounds, given.seed)
+        if bounds.stable:
+            lines += _unstable(given, folder, bounds.stable)
+    lines += _under_bar(given) if given.card else ()
     print("\n".join(["", *(f"missed  {line}" for line in lines)] if lines else ["\ngate open"]))
     return 1 if lines else 0
+
+
+def _unstable(given: argparse.Namespace, folder: Path, floors: Mapping[str, float]) -> list[str]:
+    """What becomes of a few questions that are reworded; a line for each floor it is under."""
+    from evals import invariance
+
+    with _bar(given, "rewordings") as step:
+        found = invariance.of_a_few(folder, given.config, step)
+    print(f"\n{invariance.table(found)}")
+    return invariance.missed(found, floors)
 
 
 def _under_bar(given: argparse.Namespace) -> list[str]:

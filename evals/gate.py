@@ -2,15 +2,17 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from evals.dataset import BadData
+from evals.invariance import Stable
 from evals.metrics import Estimate
 from evals.report import MEASURES, estimates, why_invalid
 from evals.row import Row
 
 BOUNDS = Path(__file__).with_name("gate.toml")
+_TABLES = ("floors", "ceilings", "stable")
 _MEASURES = frozenset(measure.key for measure in MEASURES)
 
 
@@ -20,16 +22,16 @@ class Bounds:
 
     floors: Mapping[str, float]
     ceilings: Mapping[str, float]
+    stable: Mapping[str, float] = field(default_factory=dict)
+    """Of answers to reworded questions: the floors of what stays, by evals/invariance.py."""
 
     @classmethod
     def load(cls, path: Path = BOUNDS) -> "Bounds":
         """The bounds in `path`; an unknown measure is an error."""
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        bounds = cls(tables.get("floors", {}), tables.get("ceilings", {}))
-        unknown = {*bounds.floors, *bounds.ceilings} - _MEASURES | set(tables) - {
-            "floors",
-            "ceilings",
-        }
+        bounds = cls(*(tables.get(name, {}) for name in _TABLES))
+        unknown = {*bounds.floors, *bounds.ceilings} - _MEASURES | set(tables) - {*_TABLES}
+        unknown |= set(bounds.stable) - {*Stable._fields}
         if unknown:
             known = ", ".join(sorted(_MEASURES))
             raise BadData(f"{path}: unknown {', '.join(sorted(unknown))}; measures are {known}")

@@ -14,6 +14,8 @@ from evals.card import FILE as CARD
 from evals.card import Card
 from evals.card import load as load_card
 from evals.compare import Comparison, Incomparable, compare
+from evals.invariance import FILE as STABLE
+from evals.invariance import Stable, load_figures
 from evals.page_parts import alarm, join, tag
 from evals.row import Row
 from evals.store import Run
@@ -26,6 +28,7 @@ _CONTENTS = {
     "failures": "Where answers fail",
     "judge": "The judge",
     "controls": "Controls",
+    "stability": "What stays the same",
     "slices": "Slices",
     "measures": "All measures",
     "worst": "The worst",
@@ -42,6 +45,7 @@ def write(
     previous: Run | None = None,
     papers: Iterable[Paper] = (),
     card: Card | None = None,
+    stable: Mapping[str, Stable] | None = None,
 ) -> Path:
     """Write the page of `run` into `folder`; the same run gives the same bytes.
 
@@ -49,7 +53,7 @@ def write(
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE
-    text = page(run, previous=previous, papers=papers, card=card)
+    text = page(run, previous=previous, papers=papers, card=card, stable=stable)
     path.write_text(text, encoding="utf-8", newline="\n")
     return path
 
@@ -60,6 +64,7 @@ def page(
     previous: Run | None = None,
     papers: Iterable[Paper] = (),
     card: Card | None = None,
+    stable: Mapping[str, Stable] | None = None,
 ) -> str:
     """The page as text."""
     about = run.manifest.get("about", {})
@@ -71,6 +76,7 @@ def page(
         page_sections.failures(run.rows),
         page_card.judge_card(card),
         page_sections.controls(found),
+        page_sections.stability(stable or {}),
         page_sections.slices(sliced(run.rows, papers)),
         page_sections.measures(found),
         page_rows.worst_section(run.rows),
@@ -200,6 +206,7 @@ def _report(given: argparse.Namespace) -> int:
         previous=load_run(given.previous) if given.previous else None,
         papers=papers_of_corpus(given.config),
         card=load_card(given.card or given.run / CARD),
+        stable=load_figures(given.run / STABLE),
     )
     print(path)
     if given.open:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from evals import attribution, metrics, plots
+from evals.invariance import Stable
 from evals.measures import MEASURES, is_faithful
 from evals.metrics import Estimate
 from evals.page_parts import (
@@ -134,6 +135,29 @@ def controls(found: Estimates) -> Html:
         tag("p", lead, class_="lead"),
         table("How often the spoilt claim scores lower", head, lines),
     )
+
+
+def stability(found: Mapping[str, Stable]) -> Html:
+    """How often an answer stays when its question is reworded or its sources change places."""
+    if not found:
+        none = "Not measured for this run: `assistant eval invariance --out` the run's folder."
+        return section("stability", "What stays the same", tag("p", none, class_="lead"))
+    lines = [
+        (way, *(join([percent(one.value), BREAK, tag("small", _between(one))]) for one in mine),
+         mine.refusal.n)
+        for way, mine in found.items()
+    ]  # fmt: skip
+    lead = (
+        "The same questions in other words, and with the sources in another order. The papers and "
+        "sentences are compared where both were answered."
+    )
+    head = ("asked", "same refusal", "same papers", "same first paper", "same sentences", "n")
+    told = table("How often the answer stays", head, lines)
+    return section("stability", "What stays the same", tag("p", lead, class_="lead"), told)
+
+
+def _between(one: Estimate) -> str:
+    return f"{percent(one.low)} – {percent(one.high)}"
 
 
 def slices(groups: Mapping[str, Mapping[str, Sequence[Row]]]) -> Html:

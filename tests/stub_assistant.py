@@ -71,7 +71,7 @@ def answer(question: str, *sentences: Sentence, refusal: Refusal | None = None) 
 class Stream:
     """Pieces of an answer; an exception among them is raised where it stands."""
 
-    def __init__(self, finished: Answer, pieces: Sequence[str | BaseException]) -> None:
+    def __init__(self, finished: Answer, pieces: Sequence[str | Sentence | BaseException]) -> None:
         self._finished, self._pieces = finished, pieces
         self.closed = False
 
@@ -79,6 +79,9 @@ class Stream:
         self.closed = True
 
     def __iter__(self) -> Iterator[str]:
+        return (part for part in self.parts() if isinstance(part, str))
+
+    def parts(self) -> Iterator[str | Sentence]:
         for piece in self._pieces:
             if isinstance(piece, BaseException):
                 raise piece
@@ -167,6 +170,7 @@ class StubAssistant:
         self.refusal: Refusal | None = None
         self.fault: BaseException | None = None
         self.cut: BaseException | None = None
+        self.early: tuple[Sentence, ...] = ()
         self.hits: tuple[ScoredPaper, ...] = (HIT,)
         self.report = Report()
         self.closed = 0
@@ -198,7 +202,8 @@ class StubAssistant:
             raise self.fault
         finished = answer(question, *self.sentences, refusal=self.refusal)
         words = [f"{word} " for word in finished.text.split(" ")]
-        pieces: list[str | BaseException] = [*words]
+        # Verdicts come before the last word.
+        pieces: list[str | Sentence | BaseException] = [*words[:-1], *self.early, *words[-1:]]
         if self.cut:
             pieces = [*words[:2], self.cut]
         return Stream(finished, pieces)

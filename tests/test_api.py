@@ -100,6 +100,18 @@ def test_a_stream_is_pieces_and_then_the_whole_record(
     assert json.loads(told[-1][1]) == same(answer_record(answer(ASK["question"], *stub.sentences)))
 
 
+def test_a_sentence_is_an_event_as_soon_as_it_is_judged(
+    stub: StubAssistant,
+    address: Address,
+) -> None:
+    stub.early = stub.sentences
+    told = address.events("/api/ask", {**ASK, "stream": True})
+    assert [name for name, _ in told] == ["piece"] * 4 + ["sentence", "piece", "answer"]
+    record = json.loads(told[-1][1])
+    assert json.loads(told[4][1]) == record["sentences"][0]
+    assert address.post("/api/ask", ASK).json() == record
+
+
 def test_a_stream_says_what_it_is(address: Address) -> None:
     headers = address.post("/api/ask", {**ASK, "stream": True}).headers
     assert headers["content-type"].startswith("text/event-stream")

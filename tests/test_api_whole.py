@@ -1,14 +1,16 @@
 """The address over the real assistant and the real corpus."""
 
 import json
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
-from api_address import Address, served, settings_of
-from provider import Provider, fails, serve_provider  # noqa: F401
+from api_address import Address, event_of, served, settings_of
+from provider import STREAM, Exchange, Provider, delta, fails, serve_provider  # noqa: F401
 from whole import (  # noqa: F401
     NOT_HERE,
     SERVING,
@@ -101,6 +103,51 @@ def test_many_at_once_each_get_the_answer_to_their_own_question(address: Address
             assert record["question"] == f"What does {title} present?"
             assert title in [paper["title"] for paper in record["papers"]]
     address.until(running=0, waiting=0)
+
+
+def test_verdicts_come_while_the_model_still_writes(
+    ready: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    provider: Provider,
+) -> None:
+    monkeypatch.setattr(build, "MiniLM", one_encoder)
+    seen = threading.Event()
+
+    def writes(exchange: Exchange) -> None:
+        """Goes on until somebody saw a verdict."""
+        exchange.head(kind=STREAM)
+        exchange.event(delta("S-LoRA stores all adapters in the main memory [1]. It was made"))
+        while not seen.is_set():
+            exchange.event(delta(" again and"))
+            if not exchange.wait(0.02):
+                return
+        exchange.event(delta(" by the moon [1].", "stop"))
+
+    provider.default = writes
+    flags = {"answer_base_url": provider.url, "answer_model": "m", "answer_timeout_s": 60}
+    settings = settings_of(data_folder=str(ready), **flags)
+    with Assistant.open(settings=settings) as assistant, served(assistant) as running:
+        body = {"question": SERVING, "stream": True}
+        with running.client.stream("POST", "/api/ask", json=body) as response:
+            told = []
+            for line in response.iter_lines():
+                told.append(line)
+                if line == "event: sentence":
+                    seen.set()
+        client = openai.OpenAI(base_url=f"{running.url}/v1", api_key="none", max_retries=0)
+        asked: Any = [{"role": "user", "content": SERVING}]
+        with client:
+            chunks = list(client.chat.completions.create(model="m", messages=asked, stream=True))
+    events = [event_of(block) for block in "\n".join(told).strip().split("\n\n")]
+    names = [name for name, _ in events if name]
+    assert names.index("sentence") < len(names) - 1 - names[::-1].index("piece")
+    record = json.loads(events[-1][1])
+    early = [json.loads(data) for name, data in events if name == "sentence"]
+    assert early == record["sentences"]
+    assert [one["verdict"] for one in early] == ["supported", "not_in_evidence"]
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+    assert text == chunks[-1].assistant["answer"]  # type: ignore[attr-defined]
+    assert all(chunk.choices for chunk in chunks)
 
 
 def test_a_model_s_rate_limit_reaches_the_client(

@@ -289,6 +289,21 @@ def test_an_answer_that_breaks_off_says_it_is_partial(
     assert "this answer is partial" in ran.out
 
 
+def test_a_terminal_marks_a_sentence_while_the_rest_still_comes(cli: Cli) -> None:
+    wrong = sentence("It trains all.", "contradicted", 0.1, "few, not all")
+    cli.assistant.early = (sentence("LoRA freezes the weights."), wrong)
+    cli.assistant.sentences = (*cli.assistant.early, sentence("So it is small."))
+    assert "few, not all" not in cli("ask", "x", "--json").out.split('"answer"')[0]
+    piped = cli("ask", "x").out
+    assert piped.count("few, not all") == 1
+    cli.terminal()
+    shown = " ".join(re.sub("\x1b\\[[0-9;?]*[A-Za-z]", "", cli("ask", "x").out).split())
+    assert shown.startswith(
+        "LoRA freezes the weights. It trains all. So it is"
+        " ✗ contradicted “It trains all.”: few, not all small. ✗ contradicted: “It trains all.”"
+    )
+
+
 def test_hostile_text_reaches_no_terminal(cli: Cli) -> None:
     cli.assistant.sentences = (sentence(HOSTILE, "contradicted", 0.1, HOSTILE),)
     cli.assistant.refusal = None
@@ -297,6 +312,7 @@ def test_hostile_text_reaches_no_terminal(cli: Cli) -> None:
     assert "[/red]" in ran.out
     assert ":smile:" in ran.out
     cli.terminal()
+    cli.assistant.early = cli.assistant.sentences
     assert "\x1b[31mred" not in cli("ask", "x").out
 
 

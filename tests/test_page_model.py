@@ -1,12 +1,13 @@
 """The page with a model behind it: what it writes is verified, and its server may fail."""
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from browser import QUESTION, Readers, Visit, chromium, readers, serving  # noqa: F401
-from provider import Exchange, Provider, fails, resets, says
+from provider import Exchange, Provider, delta, fails, resets, says
 from whole import SERVING, ready  # noqa: F401
 
 from evals.hostile import attacks
@@ -86,6 +87,32 @@ def test_text_streams_and_can_be_stopped_and_what_came_is_said_to_be_partial(
     server.enqueue(says(STORES))
     visit.last('[data-act="retry"]').first.click()
     visit.page.wait_for_selector("#transcript .sentence.supported")
+
+
+def test_a_sentence_carries_its_sign_while_the_rest_streams(visit: Visit, server: Provider) -> None:
+    done = threading.Event()
+
+    def writes(exchange: Exchange) -> None:
+        """Goes on until the reader has seen enough."""
+        exchange.head(kind="text/event-stream")
+        exchange.event(delta(f"{STORES} {WRONG} It also"))
+        while not done.is_set():
+            exchange.event(delta(" goes on and"))
+            if not exchange.wait(0.1):
+                return
+        exchange.event(delta(" ends [1].", "stop"))
+
+    server.enqueue(writes)
+    visit.page.locator(QUESTION).fill(SERVING)
+    visit.page.locator(QUESTION).press("Enter")
+    growing = visit.page.locator("#live .turn[aria-busy=true] .streaming")
+    growing.locator(".sentence.supported .sign").get_by_text("✓").wait_for()
+    growing.locator(".sentence.contradicted .doubt").get_by_text("4 times").wait_for()
+    assert "goes on and" in growing.inner_text()
+    done.set()
+    visit.turns(1)
+    assert len(visit.last(".sentence").all()) == 3
+    assert visit.page.locator("#transcript .sign").count() == 0
 
 
 def test_a_long_wait_is_counted(visit: Visit, server: Provider) -> None:

@@ -10,6 +10,7 @@ from fakes import FakeJudge, FakeLLM
 
 from assistant import answerability, tokens
 from assistant.errors import ProviderInterrupted, UsageError
+from assistant.owntext import claims_of, verify_against
 from assistant.prompts import CANNOT_ANSWER, Prompts
 from assistant.quoting import quotes
 from assistant.rag import (
@@ -18,8 +19,6 @@ from assistant.rag import (
     Limits,
     Models,
     Pipeline,
-    claims_of,
-    verify_against,
 )
 from assistant.records import Source
 from assistant.retriever import Retriever

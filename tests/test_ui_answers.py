@@ -11,7 +11,7 @@ from assistant.errors import BudgetSpent
 from assistant.records import answer_record
 from assistant.restored import answer_of
 from assistant.schema import Answer, Citation, Evidence, Refusal, Sentence, Verdict
-from assistant.ui.answers import answer_html, plain_text, summary
+from assistant.ui.answers import answer_html, growing_html, plain_text, summary
 from assistant.ui.chat import Chat
 from assistant.ui.conversation import Asked, turns_of
 from assistant.ui.papers import abstract_html, link_html, merged, paper_html
@@ -64,6 +64,18 @@ def test_a_sentence_that_is_contradicted_says_so_in_words() -> None:
     html = answer_html(with_text(f"{WRONG.text} [1]", WRONG), 0)
     assert "✗ Contradicted : 10,000, not 3." in words(html)
     assert "The abstract says It trains low-rank factors, 10,000 times fewer." in words(html)
+
+
+def test_a_text_that_grows_carries_the_signs_of_the_sentences_judged_so_far() -> None:
+    text = f"{FREEZES.text} [1] {WRONG.text} [1]\n- It <b>runs</b> [2] and ru"
+    html = growing_html(text, [FREEZES, WRONG])
+    told = "LoRA freezes the weights. [1] ✓ It is 3 times smaller. [1] ✗ Contradicted"
+    assert words(html).startswith(told)
+    assert words(html).endswith("It &lt;b&gt;runs&lt;/b&gt; [2] and ru")
+    assert re.findall(r'class="sentence (\w+)"', html) == ["supported", "contradicted"]
+    assert html.count("<p") == html.count("<li") == 1
+    assert words(growing_html(text, [])).startswith("LoRA freezes the weights. [1] It is 3")
+    assert "sentence" not in growing_html(text, [])
 
 
 def test_what_was_struck_can_be_read_behind_a_line() -> None:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from assistant.api.asked import AskBody, SearchBody, VerifyBody
 from assistant.api.events import Streamed, finished
-from assistant.api.served import Served, answering, over
+from assistant.api.served import Served, judging, over
 from assistant.api.wrong import Wrong
 from assistant.config import DEFAULT, version
 from assistant.errors import IndexMissing, UsageError
@@ -22,6 +22,7 @@ from assistant.records import (
     paper_record,
     plain,
     search_record,
+    sentence_record,
     verify_record,
 )
 from assistant.schema import Answer, Paper, Sentence
@@ -61,10 +62,11 @@ FAILURES: dict[int | str, dict[str, Any]] = {
 }
 _STREAM = (
     "The answer, with the verdict of every sentence. With `stream` true these events come:"
-    " `piece` with {text}; then `answer` with the whole record, or `error` with"
-    " {error, code, kind} where the answer broke off. A stream that ends without one of these two"
-    " was cut. Where `answer.answer` is another text than the pieces together, the citations were"
-    " found after the text: it is the one that counts."
+    " `piece` with {text}; between those of a model `sentence`, as in the record, as soon as it is"
+    " judged; then `answer` with the whole record, or `error` with {error, code, kind} where the"
+    " answer broke off. A stream that ends without one of these two was cut. The record counts"
+    " where it says other than what came before: citations may be found after the text, and a"
+    " reply that its sources do not bear out is asked for again."
 )
 
 
@@ -74,9 +76,11 @@ class _Events:
     def opening(self) -> str:
         return ""
 
-    def item(self, item: str | Answer) -> str:
+    def item(self, item: str | Sentence | Answer) -> str:
         if isinstance(item, Answer):
             return _event("answer", answer_record(item))
+        if isinstance(item, Sentence):
+            return _event("sentence", sentence_record(item))
         return _event("piece", {"text": item})
 
     def failure(self, wrong: Wrong) -> str:
@@ -97,7 +101,7 @@ def _add_questions(router: APIRouter, served: Served) -> None:
     @router.post("/ask", summary="A question, answered", description=_STREAM)
     async def ask(body: AskBody, request: Request) -> Response:
         asked = partial(
-            answering,
+            judging,
             over(assistant, body.corpus),
             body.question,
             history=body.turns,

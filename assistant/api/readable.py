@@ -53,6 +53,8 @@ def _refusal(text: str, refusal: Refusal) -> Iterator[str]:
     yield f"No answer ({refusal.kind.replace('_', ' ')}). {text}"
     if refusal.reason not in text:
         yield refusal.reason
+    if refusal.evidence:
+        yield f"“{refusal.evidence.quote}”"
     if refusal.nearest:
         listed = [f"- {hit.paper.title} ({_facts(hit.paper)})" for hit in refusal.nearest]
         yield "\n".join(["Nearest papers, which do not answer it:", *listed])

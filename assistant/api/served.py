@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from assistant.api.turns import Turns
 from assistant.api.wrong import Journal
-from assistant.schema import Answer
+from assistant.schema import Answer, Sentence
 
 if TYPE_CHECKING:
     from assistant.build import Assistant
@@ -31,4 +31,13 @@ def answering(
     """The pieces of an answer's text, and then the answer."""
     with closing(assistant.ask(question, **options)) as stream:
         yield from stream
+        yield stream.answer()
+
+
+def judging(
+    assistant: "Assistant", question: str, **options: Any
+) -> Generator[str | Sentence | Answer, None, None]:
+    """The same, and among the pieces each sentence of a model as soon as it is judged."""
+    with closing(assistant.ask(question, **options)) as stream:
+        yield from stream.parts()
         yield stream.answer()

@@ -240,7 +240,8 @@ _ANSWER = _object(
     refused={"type": "boolean", "description": "True where the corpus does not answer."},
     refusal={
         "type": ["object", "null"],
-        "description": "kind (not_in_corpus, not_stated, false_premise), reason, nearest papers.",
+        "description": "kind (not_in_corpus, not_stated, false_premise), reason, nearest papers;"
+        " of a false premise also evidence, the sentence that says otherwise.",
     },
     model=_TEXT,
 )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from assistant.cli.screen import Screen
+from assistant.cli.screen import Flow, Screen
 from assistant.identifiers import identifiers, links
 from assistant.marks import MARKS, STRUCK, UNMARKED
 from assistant.schema import Answer, Paper, ScoredPaper, Sentence, Verdict, VerdictLabel
@@ -37,6 +37,16 @@ def show_answer(screen: Screen, answer: Answer, *, streamed: bool = False) -> No
         _show_mark(screen, sentence)
     _show_struck(screen, answer)
     show_sources(screen, answer)
+
+
+def show_doubt(flow: Flow, sentence: Sentence) -> None:
+    """Prints what is wrong with a sentence of an answer that is still coming."""
+    verdict = sentence.verdict
+    if verdict.label in UNMARKED:
+        return
+    (sign, words), style = MARKS[verdict.label], _STYLES[verdict.label]
+    reason = f": {verdict.reason}" if verdict.reason else ""
+    flow.aside((words, style), f" “{sentence.text}”", (reason, "dim"), first=f"  {sign} ")
 
 
 def show_sources(screen: Screen, answer: Answer) -> None:
@@ -89,6 +99,8 @@ def _show_refusal(screen: Screen, answer: Answer) -> None:
     assert answer.refusal
     if answer.refusal.reason and answer.refusal.reason not in answer.text:
         screen.put((answer.refusal.reason, "dim"))
+    if answer.refusal.evidence:
+        screen.put((f"“{answer.refusal.evidence.quote}”", "italic"), first="  ")
     if answer.refusal.nearest:
         screen.gap()
         screen.put(("Nearest papers", "bold"))

@@ -12,7 +12,7 @@ from assistant.errors import UsageError
 
 if TYPE_CHECKING:
     from assistant.cli.screen import Screen
-    from assistant.schema import Answer
+    from assistant.schema import Answer, Sentence
     from assistant.stream import AnswerStream
 
 
@@ -63,14 +63,25 @@ def ask(
 
 
 def show_stream(session: Session, stream: "AnswerStream") -> "Answer":
-    """Shows the answer's text as it comes; says so where it breaks off before its end."""
+    """Shows the answer's text as it comes; says so where it breaks off before its end.
+
+    On a terminal a sentence that is not borne out is marked as soon as that is known.
+    """
+    from assistant.cli.answers import show_doubt
     from assistant.cli.screen import Flow
 
     flow, heard = Flow(session.out), ""
+    # The doubts that are left when the text ends stand in the list that follows it.
+    doubts: list[Sentence] = []
     try:
-        for piece in _waited(session, stream):
-            flow.feed(piece)
-            heard += piece
+        for part in _waited(session, stream):
+            if not isinstance(part, str):
+                doubts += [part] if session.out.is_terminal else []
+                continue
+            while doubts:
+                show_doubt(flow, doubts.pop(0))
+            flow.feed(part)
+            heard += part
         flow.end()
         answer = stream.answer()
     except BaseException:
@@ -131,14 +142,14 @@ def _show(session: Session, stream: "AnswerStream") -> "Answer":
     return answer
 
 
-def _waited(session: Session, stream: "AnswerStream") -> Iterable[str]:
-    """The pieces, with a sign of life until the first."""
-    pieces = iter(stream)
+def _waited(session: Session, stream: "AnswerStream") -> Iterable["str | Sentence"]:
+    """The parts, with a sign of life until the first."""
+    parts = stream.parts()
     quiet = session.quiet or not session.err.is_terminal
     with nullcontext() if quiet else session.err.console.status("reading …"):
-        first = next(pieces, "")
+        first = next(parts, "")
     yield first
-    yield from pieces
+    yield from parts
 
 
 def _declined(answer: "Answer", strict: bool) -> bool:

@@ -69,6 +69,7 @@ def examine(session: Session) -> Iterator[Finding]:
             if settings.store.url:
                 yield _guarded("server", lambda: check_server(assistant))
             yield _guarded("index", lambda: check_index(assistant))
+            yield _guarded("refusals", lambda: check_refusals(assistant, settings))
             yield from check_pages(assistant, settings)
     except AssistantError as error:
         yield _fault("catalog", error)
@@ -174,6 +175,25 @@ def check_index(assistant: "Assistant") -> Finding:
     if not hits:
         return Finding("index", "fault", "finds nothing", "run `assistant index --rebuild`")
     return Finding("index", "ok", "answers searches, made by this encoder")
+
+
+def check_refusals(assistant: "Assistant", settings: "Settings") -> Finding:
+    """Below which probability quoted answers are declined, and what that is worth here."""
+    from assistant.floor import FEWEST, floor_of, known
+
+    usual = settings.refusal.stated_floor
+    found = known(assistant.catalog)
+    if found is None:
+        many = assistant.catalog.count() >= FEWEST
+        cure = "run `assistant index` to fit it to this corpus" if many else ""
+        return Finding("refusals", "ok", f"below {usual:.2f}, as shipped", cure)
+    return Finding(
+        "refusals",
+        "ok",
+        f"below {floor_of(assistant.catalog, usual):.2f}; of {found.n} questions made from this"
+        f" corpus {found.declined:.0%} are declined, of {found.n_absent} that it does not answer"
+        f" {found.answered:.0%} answered",
+    )
 
 
 def check_pages(assistant: "Assistant", settings: "Settings") -> Iterator[Finding]:

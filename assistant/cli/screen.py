@@ -63,6 +63,15 @@ class Flow:
         for word in whole:
             self._show(word)
 
+    def aside(self, *parts: Part, first: str = "") -> None:
+        """Puts a paragraph of its own between the words shown so far and those to come."""
+        if self._word[-1:].isspace():
+            self._show(self._word)
+            self._word = ""
+        if self._column:
+            self._write("\n")
+        self._screen.put(*parts, first=first)
+
     def end(self) -> None:
         """Shows what is left, and ends the line."""
         self._show(self._word)

@@ -1,8 +1,8 @@
 """An answer -> HTML: each sentence with its citations as marks, and with its doubt in words."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from assistant.citations import MARK, numbers_in
 from assistant.clean import for_html
@@ -25,7 +25,13 @@ def answer_html(answer: Answer, turn: int) -> str:
     """The answer, without its sources; `turn` makes its ids its own."""
     if answer.refusal:
         return _refusal_html(answer) + _struck_html(answer)
-    return "".join(_blocks(_lines(_Writer(answer, turn)))) + _struck_html(answer)
+    said = "".join(_blocks(_lines(_Writer(answer, turn), answer.text, answer.sentences)))
+    return said + _struck_html(answer)
+
+
+def growing_html(text: str, judged: Sequence[Sentence]) -> str:
+    """A text that is still coming; each sentence judged so far carries the sign of its verdict."""
+    return "".join(_blocks(_lines(_Growing(), text, judged)))
 
 
 def summary(answer: Answer) -> str:
@@ -42,12 +48,33 @@ def plain_text(answer: Answer) -> str:
     return "\n".join([answer.text, *([""] if sources else []), *sources])
 
 
+class _Writes(Protocol):
+    """Writes what a line is made of."""
+
+    def sentence(self, one: Sentence, numbers: list[int]) -> str:
+        """A sentence with what it cites."""
+
+    def marks(self, numbers: list[int], one: Sentence | None) -> str:
+        """Citations."""
+
+
+class _Growing:
+    """Writes the sentences of an answer whose sources are not yet there to be looked at."""
+
+    def sentence(self, one: Sentence, numbers: list[int]) -> str:
+        label = one.verdict.label
+        doubt = _sign(one) if label in UNMARKED else _doubt(one)
+        said = f'<span class="said">{for_html(one.text)}</span>{self.marks(numbers, one)}'
+        return f'<span class="sentence {label}">{said}{doubt}</span>'
+
+    def marks(self, numbers: list[int], one: Sentence | None) -> str:
+        return "".join(f" [{number}]" for number in numbers)
+
+
 class _Writer:
     """Writes the sentences of one answer, in order."""
 
     def __init__(self, answer: Answer, turn: int) -> None:
-        self.text = answer.text
-        self.sentences = answer.sentences
         self._turn = turn
         papers = {hit.paper.paper_id: hit.paper for hit in answer.papers}
         self._cited: Mapping[int, _Cited] = {
@@ -84,6 +111,11 @@ class _Writer:
         )
 
 
+def _sign(one: Sentence) -> str:
+    sign, words = MARKS[one.verdict.label]
+    return f'<span class="sign" title="{words}">{sign}</span>'
+
+
 def _doubt(one: Sentence) -> str:
     """What is wrong with a sentence, in words."""
     sign, words = MARKS[one.verdict.label]
@@ -113,10 +145,10 @@ class _Line(NamedTuple):
     html: str
 
 
-def _lines(writer: _Writer) -> Iterator[_Line]:
+def _lines(writer: _Writes, text: str, sentences: Sequence[Sentence]) -> Iterator[_Line]:
     """The lines of the text, each sentence and mark in its place written as HTML."""
-    waiting = list(writer.sentences)
-    for line in writer.text.splitlines():
+    waiting = list(sentences)
+    for line in text.splitlines():
         item = _ITEM.match(line)
         bare = _Bare.of(line[item.end() if item else 0 :])
         html = "".join(_written(writer, bare, waiting))
@@ -146,7 +178,7 @@ class _Bare(NamedTuple):
         return [n for at, numbers in self.marks if start < at <= end for n in numbers]
 
 
-def _written(writer: _Writer, bare: _Bare, waiting: list[Sentence]) -> Iterator[str]:
+def _written(writer: _Writes, bare: _Bare, waiting: list[Sentence]) -> Iterator[str]:
     """The sentences of a line, and what stands between them."""
     at = 0
     while waiting and (start := bare.text.find(waiting[0].text, at)) >= 0:
@@ -157,10 +189,14 @@ def _written(writer: _Writer, bare: _Bare, waiting: list[Sentence]) -> Iterator[
     yield from _between(writer, bare, at, len(bare.text))
 
 
-def _between(writer: _Writer, bare: _Bare, start: int, end: int) -> Iterator[str]:
+def _between(writer: _Writes, bare: _Bare, start: int, end: int) -> Iterator[str]:
     """Text in which no known sentence stands: its marks still lead to their sources."""
+    for at, numbers in bare.marks:
+        if start < at <= end:
+            yield for_html(bare.text[start:at])
+            yield writer.marks(list(numbers), None)
+            start = at
     yield for_html(bare.text[start:end])
-    yield writer.marks(bare.numbers(start, end), None)
 
 
 def _blocks(lines: Iterator[_Line]) -> Iterator[str]:
@@ -203,11 +239,13 @@ def _refusal_html(answer: Answer) -> str:
         f"{for_html(date_words(hit.paper))}</span></li>"
         for hit in refusal.nearest
     )
+    told = refusal.evidence
+    quote = f'<p dir="auto">It says: <q>{for_html(told.quote)}</q></p>' if told else ""
     papers = f"<p>The nearest papers, each a question you can ask:</p><ul>{nearest}</ul>"
     return (
         f'<div class="refusal"><p class="refusal-kind"><span aria-hidden="true">∅</span> '
         f"<strong>{_KINDS[refusal.kind]}</strong></p>"
-        f'<p dir="auto">{for_html(refusal.reason)}</p>'
+        f'<p dir="auto">{for_html(refusal.reason)}</p>{quote}'
         f'<p class="looked-for">Looked for: <q dir="auto">{looked}</q></p>'
         f"{papers if nearest else ''}</div>"
     )

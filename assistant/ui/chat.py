@@ -14,6 +14,7 @@ from assistant.export import exported
 from assistant.period import asked as period_asked
 from assistant.period import filters
 from assistant.records import answer_record, check_question, plain
+from assistant.schema import Sentence
 from assistant.ui.conversation import (
     MOST_TURNS,
     Asked,
@@ -66,9 +67,11 @@ class Chat:
         try:
             self._check(live, before)
             yield Shown(live=live_html(live, len(before)), turns=[*before, live], question="")
-            for grown in self._steps(live, before):
+            judged: list[Sentence] = []
+            for grown in self._steps(live, before, judged):
                 live = grown
-                yield Shown(live=live_html(live, len(before)), turns=[*before, live])
+                shown = live_html(live, len(before), judged)
+                yield Shown(live=shown, turns=[*before, live])
         except AssistantError as error:
             live = replace(live, trouble=str(error))
         except Exception:
@@ -84,8 +87,13 @@ class Chat:
         if len(before) >= MOST_TURNS:
             raise UsageError(f"a conversation has {MOST_TURNS} questions at most: start a new one")
 
-    def _steps(self, live: ChatTurn, before: Sequence[ChatTurn]) -> Iterator[ChatTurn]:
-        """The turn as it grows, and at last whole; a partial answer is kept when it breaks off."""
+    def _steps(
+        self, live: ChatTurn, before: Sequence[ChatTurn], judged: list[Sentence]
+    ) -> Iterator[ChatTurn]:
+        """The turn as it grows, and at last whole; a partial answer is kept when it breaks off.
+
+        The sentences that a verdict is known of gather in `judged`.
+        """
         asked, last = live.asked, 0.0
         stream = over(self._assistant, asked.corpus).ask(
             live.question,
@@ -96,9 +104,13 @@ class Chat:
             **({"fresh": True} if asked.fresh else {}),
         )
         try:
-            for piece in stream:
-                live = replace(live, partial=live.partial + piece)
-                if monotonic() - last >= _FRAME_S:
+            for part in stream.parts():
+                if isinstance(part, str):
+                    live = replace(live, partial=live.partial + part)
+                else:
+                    judged.append(part)
+                # A verdict is shown at once: the next word may be long in coming.
+                if not isinstance(part, str) or monotonic() - last >= _FRAME_S:
                     yield live
                     last = monotonic()
             yield replace(live, partial="", record=answer_record(stream.answer()))

@@ -10,8 +10,8 @@ from assistant import period
 from assistant.clean import for_html
 from assistant.errors import AssistantError
 from assistant.marks import MARKS, tally
+from assistant.owntext import claims_of
 from assistant.plural import counted
-from assistant.rag import claims_of
 from assistant.records import TEXT_LIMIT
 from assistant.schema import Sentence
 from assistant.ui.corpora import over

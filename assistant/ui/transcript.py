@@ -5,8 +5,8 @@ from itertools import zip_longest
 
 from assistant.clean import for_html
 from assistant.config import EMBEDDED
-from assistant.schema import Answer
-from assistant.ui.answers import answer_html, plain_text, summary
+from assistant.schema import Answer, Sentence
+from assistant.ui.answers import answer_html, growing_html, plain_text, summary
 from assistant.ui.conversation import Asked, ChatTurn
 
 
@@ -18,10 +18,10 @@ def transcript_html(turns: Sequence[ChatTurn], answers: Sequence[Answer | None])
     )
 
 
-def live_html(turn: ChatTurn, number: int) -> str:
+def live_html(turn: ChatTurn, number: int, judged: Sequence[Sentence] = ()) -> str:
     """The turn that is being answered; a screen reader waits until it is whole."""
     said = (
-        f'<p dir="auto" class="streaming">{_lines(turn.partial)}</p>'
+        f'<div class="streaming">{growing_html(turn.partial, judged)}</div>'
         if turn.partial
         else '<p class="waiting">Looking through the abstracts<span class="since"></span></p>'
     )

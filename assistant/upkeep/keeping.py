@@ -35,6 +35,10 @@ class Kept(ABC):
     def _indexer(self) -> Indexer:
         """What writes to the data folder."""
 
+    @abstractmethod
+    def _indexed(self) -> None:
+        """What there is to do once pages were taken in."""
+
     def index(
         self,
         paths: Sequence[Path | str] | None = None,
@@ -52,7 +56,9 @@ class Kept(ABC):
         """
         if rebuild and not paths and not prune and self.catalog.count():
             with self._indexing:
-                return self._indexer().rebuild(progress or _quiet)
+                report = self._indexer().rebuild(progress or _quiet)
+            self._indexed()
+            return report
         wanted = self._wanted(paths, prune=prune)
         # Questions go on while this runs: they read the generation that is there.
         with self._indexing:
@@ -66,6 +72,7 @@ class Kept(ABC):
             )
             if paths:
                 remember(self.catalog, paths)
+        self._indexed()
         return report
 
     def preview(
