@@ -15,6 +15,9 @@ from assistant.verify import is_claim
 class Judges(Protocol):
     """Says of a claim whether passages bear it out."""
 
+    def expect(self, claims: Sequence[str]) -> None:
+        """Claims that will be asked about next."""
+
     def verdict(
         self,
         claim: str,
@@ -32,6 +35,11 @@ class Remembering:
     def __init__(self, judge: Judges) -> None:
         self._judge = judge
         self._known: dict[tuple[str, tuple[str, ...], bool], Verdict] = {}
+
+    def expect(self, claims: Sequence[str]) -> None:
+        """Those that were not judged yet are told to the judge."""
+        judged = {claim for claim, *_ in self._known}
+        self._judge.expect([claim for claim in claims if claim not in judged])
 
     def verdict(
         self,

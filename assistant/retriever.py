@@ -105,9 +105,7 @@ class Retriever:
         hits.sort(key=lambda hit: (-hit.score, hit.paper.paper_id))
         ranked = tuple(replace(hit, rank=rank) for rank, hit in enumerate(hits[:top_k], 1))
         foreign = tuple(name for name in names(question) if not self._has(name))
-        return Ranking(
-            question, asked, ranked, Passages(read), cover, foreign, self._index.trouble
-        )
+        return Ranking(question, asked, ranked, Passages(read), cover, foreign, self._index.trouble)
 
     def knows(self, word: str) -> bool:
         """Whether any paper has the word, in whatever form."""

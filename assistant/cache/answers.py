@@ -94,7 +94,7 @@ class Answers:
             return None
         contents = catalog.meta("contents") or catalog.fingerprint()
         place = catalog.database.path.stat().st_ino
-        return generation, contents, catalog.meta("encoder"), place
+        return generation, contents, catalog.meta("encoder"), catalog.meta("floor"), place
 
     def _chosen(self) -> object:
         """The settings, secrets as their hashes."""
