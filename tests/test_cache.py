@@ -189,7 +189,7 @@ def test_histories_that_differ_in_who_said_what_are_two(answers: Answers) -> Non
     taken(*(answers.key(asked(history=history)) for history in turns))
 
 
-@pytest.mark.parametrize("name", ["generation", "contents", "encoder"])
+@pytest.mark.parametrize("name", ["generation", "contents", "encoder", "floor"])
 def test_another_corpus_or_index_has_another_answer(
     answers: Answers, catalog: Catalog, name: str
 ) -> None:
