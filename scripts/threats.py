@@ -521,7 +521,7 @@ _CELLS = 5
 _HEAD = (
     "# Threats, and the figures reached",
     "",
-    "Made by `python scripts/threats.py --sets FOLDER --soak 2000`; `--only` makes single rows anew."
+    "Made by `python scripts/threats.py --sets FOLDER --soak 2000`; `--only` makes some rows anew."
     " CI runs the tests of each row.",
     "",
     "| # | threat | wanted | reached | held by |",
