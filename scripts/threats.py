@@ -501,14 +501,16 @@ def held(threat: Threat, ran: Sequence[Ran]) -> str:
     return f"{sum(one.passed for one in mine)} of {len(mine)} tests"
 
 
-def table(ground: Ground, rows: Sequence[str], tests: bool, page: str) -> str:
-    """The page with these rows made anew; without `tests`, what held them before stands."""
+def table(ground: Ground, rows: Sequence[str], tests: bool, figures: bool, page: str) -> str:
+    """The page with these rows made anew; without `tests` or `figures` those before stand."""
     known = {row[0]: row for line in page.splitlines() if len(row := _cells(line)) == _CELLS}
     ran = tested(rows) if tests else []
     lines = [*_HEAD]
     for threat in THREATS:
         before = known[threat.name][3] if threat.name in known else ""
-        reached = _reached(threat, ground, ran, before) if threat.name in rows else before
+        reached = before
+        if threat.name in rows:
+            reached = _reached(threat, ground, ran, before, figures)
         files = ", ".join(dict.fromkeys(f"`{one.partition('::')[0]}`" for one in threat.tests))
         row = (threat.name, threat.what, threat.wanted, reached, files)
         lines.append(f"| {' | '.join(row)} |")
@@ -533,10 +535,12 @@ def _cells(line: str) -> list[str]:
     return [part.strip() for part in line.strip().strip("|").split(" | ")]
 
 
-def _reached(threat: Threat, ground: Ground, ran: Sequence[Ran], before: str) -> str:
-    figure = threat.figure(ground) if threat.figure else ""
-    counted = re.search(r"\d+ of \d+ tests$", before)
-    tests = held(threat, ran) if ran else counted[0] if counted else ""
+def _reached(threat: Threat, ground: Ground, ran: Sequence[Ran], before: str, figures: bool) -> str:
+    figure = threat.figure(ground) if threat.figure and figures else ""
+    counted = re.search(r"(?:; )?(\d+ of \d+ tests)$", before)
+    tests = held(threat, ran) if ran else counted[1] if counted else ""
+    if not figures:
+        figure = before[: counted.start()] if counted else before
     return "; ".join(filter(None, (figure, tests)))
 
 
@@ -561,12 +565,13 @@ def main() -> int:
     parser.add_argument("--soak", type=int, default=200, help="questions of the soak")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "threats.md")
     parser.add_argument("--no-tests", action="store_true", help="the figures alone")
+    parser.add_argument("--no-figures", action="store_true", help="the tests alone")
     parser.add_argument("--only", nargs="+", metavar="ROW", help="make these rows anew")
     given = parser.parse_args()
     rows = given.only or [threat.name for threat in THREATS]
     page = given.out.read_text(encoding="utf-8") if given.out.exists() else ""
     with ground_of(given.sets, given.soak) as ground:
-        made = table(ground, rows, not given.no_tests, page)
+        made = table(ground, rows, not given.no_tests, not given.no_figures, page)
     given.out.write_text(made, encoding="utf-8")
     return int(any(found[1] != found[2] for found in re.finditer(r"(\d+) of (\d+) tests", made)))
 
