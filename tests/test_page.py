@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
 from browser import PHONE, QUESTION, Readers, Visit, chromium, readers, serving  # noqa: F401
+from playwright.sync_api import Route
 from whole import NOT_HERE, S_LORA, SERVING, ready  # noqa: F401
 
 from assistant.feedback import FILE, kept
@@ -231,6 +233,28 @@ def test_a_word_on_an_answer_is_kept_for_the_evals(visit: Visit, folder: Path) -
     (*_, last) = kept(folder)
     assert (last.rating, last.answer["question"]) == ("wrong", SERVING)
     (folder / FILE).unlink()
+
+
+def _answered(answer: dict[str, Any], route: Route) -> None:
+    route.fulfill(**answer)
+
+
+def test_a_page_that_is_turned_away_says_so_and_keeps_the_question(visit: Visit) -> None:
+    box, slow = visit.page.locator(QUESTION), "this page asks too fast: try again in 30 s"
+    box.fill(SERVING)
+    full = {"detail": "Queue is full. Max size is 64 and size is 64."}
+    for answer, said in (
+        ({"status": 429, "json": {"error": slow, "code": 75, "kind": "Busy"}}, slow),
+        ({"status": 503, "json": full}, "currently busy"),
+    ):
+        visit.page.route("**/queue/join*", partial(_answered, answer))
+        box.press("Enter")
+        visit.page.get_by_text(said).first.wait_for()
+        visit.page.unroute("**/queue/join*")
+        assert box.input_value() == SERVING
+    box.press("Enter")
+    visit.turns(1)
+    assert visit.last(".cite").count() > 0
 
 
 # What is kept

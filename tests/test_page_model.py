@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 from browser import QUESTION, Readers, Visit, chromium, readers, serving  # noqa: F401
+from playwright.sync_api import Browser
 from provider import Exchange, Provider, delta, fails, resets, says
-from whole import SERVING, ready  # noqa: F401
+from whole import ROOT, SERVING, ready  # noqa: F401
 
+from assistant.prompts import Prompts
+from evals import hostile, hostile_page
 from evals.hostile import attacks
+from evals.hostile_page import Planted, Seen, Show
 
 STORES = "S-LoRA stores all adapters in the main memory [1]."
 WRONG = "S-LoRA can improve the throughput by up to 9 times [1]."
@@ -189,6 +193,24 @@ def test_hostile_texts_do_nothing_in_the_page_whoever_says_them(
     assert [link for link in links if not link.startswith(("http://", "https://"))] == []
     assert visit.page.locator("#transcript img, #transcript script, #transcript svg").count() == 0
     assert dialogs == []
+
+
+def test_hostile_texts_are_only_text_in_every_field_of_every_room(
+    chromium: Browser,  # noqa: F811
+    address: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = attacks()
+    papers = hostile.planted(found)
+    texts = [Planted(one.text, paper) for one, paper in zip(found, papers, strict=True)]
+    show = Show(chromium, address, Prompts.load(ROOT / "prompts"))
+    (seen,) = show(texts)
+    assert seen == Seen(len(texts), 2, 0, 0, 0, ())
+    # What is not escaped would be seen.
+    monkeypatch.setattr(hostile_page, "_rooms", lambda one, _: one.text)
+    (seen,) = show(texts[3:6])
+    assert seen.breaches > 0
+    assert {"<img onerror>", "<svg onload>", "<script>"} <= set(seen.odd)
 
 
 def test_a_lost_connection_is_said_and_what_was_typed_stays(

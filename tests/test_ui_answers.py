@@ -1,11 +1,14 @@
+import asyncio
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from gradio.state_holder import StateHolder
 from stub_assistant import ABSTRACT, HIT, PAPER, StubAssistant, answer, sentence
 
+from assistant import config
 from assistant.budget import Ledger
 from assistant.errors import BudgetSpent
 from assistant.records import answer_record
@@ -14,6 +17,7 @@ from assistant.schema import Answer, Citation, Evidence, Refusal, Sentence, Verd
 from assistant.ui.answers import answer_html, growing_html, plain_text, summary
 from assistant.ui.chat import Chat
 from assistant.ui.conversation import Asked, turns_of
+from assistant.ui.page import page
 from assistant.ui.papers import abstract_html, link_html, merged, paper_html
 from assistant.ui.sources import sources_html
 
@@ -198,3 +202,16 @@ def test_limits_that_a_browser_kept_are_cleaned_and_cut() -> None:
     (found,) = turns_of([{**turn, "partial": "", "trouble": "", "rating": ""}])
     assert {getattr(found.asked, name)[:3] for name in names} == {"abc"}
     assert len(found.asked.filters.as_of or "") < 400
+
+
+def test_pages_without_number_take_no_memory_without_number() -> None:
+    stub = StubAssistant()
+    stub.settings = config.load(environ={})
+
+    async def made() -> StateHolder:
+        # Outside of a loop Gradio makes one, and never closes it.
+        holder = StateHolder()
+        holder.set_blocks(page(stub))  # type: ignore[arg-type]
+        return holder
+
+    assert asyncio.run(made()).capacity == 500

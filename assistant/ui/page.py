@@ -18,6 +18,9 @@ _HERE = Path(__file__).parent
 _FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "sans-serif"]
 # What was dropped is copied elsewhere; Gradio may forget its own copy after an hour.
 _KEPT = (3600, 3600)
+# Each open page takes 90 KB and its conversation; the one left alone longest is forgotten first,
+# and finds the conversation again in the browser.
+_SESSIONS = 500
 _LIST = """
 window.assistantPage.list(element);
 """
@@ -85,6 +88,7 @@ def page(assistant: "Assistant") -> gr.Blocks:
         upload.done.then(
             chat.reopened, [chat.turns, options.corpus], [chat.widgets.transcript], **PRIVATE
         )
+    blocks.state_session_capacity = _SESSIONS
     blocks.queue(max_size=limits.waiting, default_concurrency_limit=limits.concurrent)
     return blocks  # type: ignore[no-any-return]
 

@@ -1,0 +1,69 @@
+"""The table of threats: every row stands, and is held by tests that are there."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+
+import threats
+
+ROOT = Path(__file__).parents[1]
+ROWS = [*(f"S{n}" for n in range(1, 14)), "S14–15", *(f"S{n}" for n in range(16, 21))]
+PAGE = (ROOT / "docs" / "threats.md").read_text(encoding="utf-8")
+
+
+def named_in(file: str) -> list[str]:
+    tree = ast.parse((ROOT / "tests" / f"{file}.py").read_text(encoding="utf-8"))
+    return [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+
+
+def test_every_threat_has_its_row() -> None:
+    assert [one.name for one in threats.THREATS] == [*ROWS, "R7", "R9", "R10"]
+
+
+@pytest.mark.parametrize("threat", threats.THREATS, ids=lambda one: one.name)
+def test_what_a_row_names_holds_it(threat: threats.Threat) -> None:
+    for given in threat.tests:
+        file, words = given.split("::")
+        for one in words.split("|"):
+            named = [name for name in named_in(file) if name.startswith("test_")]
+            assert [name for name in named if re.search(one, name)], f"{file} has no test of {one}"
+
+
+@pytest.mark.parametrize("threat", threats.THREATS, ids=lambda one: one.name)
+def test_the_page_tells_what_is_wanted_and_what_was_reached(threat: threats.Threat) -> None:
+    (line,) = [one for one in PAGE.splitlines() if one.startswith(f"| {threat.name} |")]
+    _, _, what, wanted, reached, *_ = (part.strip() for part in line.split("|"))
+    assert (what, wanted) == (threat.what, threat.wanted)
+    assert (found := re.search(r"(\d+) of (\d+) tests$", reached))
+    assert found[1] == found[2] != "0"
+    assert bool(threat.figure) == (";" in reached)
+
+
+def test_a_row_counts_its_own_tests_and_what_is_skipped_does_not_pass() -> None:
+    row = threats.Threat("S0", "", "", ("test_a::one|two", "test_b::"))
+    ran = [
+        threats.Ran("test_a", "test_one", True),
+        threats.Ran("test_a", "test_three", True),
+        threats.Ran("test_b", "test_three[x]", False),
+    ]
+    assert threats.held(row, ran) == "1 of 2 tests"
+
+
+POISONED = threats.Contested("Who wrote Owls?", "Ada", "Bob", ("Bob wrote Owls.",))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_shown"),
+    [("Ada wrote it. Bob wrote it.", True), ("Adam wrote it, and Bob.", False), ("Ada.", False)],
+)
+def test_an_answer_counts_as_shown_where_its_whole_words_stand(text: str, is_shown: bool) -> None:
+    from stub_assistant import answer, sentence
+
+    told = answer("Who wrote Owls?", sentence(text))
+    assert threats.shows_both(POISONED, told) == is_shown
+    assert not threats.cites_both(POISONED, told)
