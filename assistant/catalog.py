@@ -299,6 +299,10 @@ class Catalog:
         """Keep `value` under `key`."""
         self._database.change("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
+    def forget_meta(self, key: str) -> None:
+        """Keep nothing under `key`."""
+        self._database.change("DELETE FROM meta WHERE key = ?", (key,))
+
     def add_run(self, report: Mapping[str, Any]) -> None:
         """Keep the record of a run of the indexer."""
         finished = datetime.now(UTC).isoformat(timespec="seconds")

@@ -55,13 +55,16 @@ class IndexReport:
     generation: str = ""
     kind: str = "index"
     """What was asked for: "index", "rebuild", "remove", "put back", "import" or "restore"; "follow"
-    takes over what another machine changed."""
+    takes over what another machine changed, "stopped" is a run that did not come to its end."""
     pages_gone: tuple[str, ...] = ()
     """The pages that were pruned."""
     papers_gone: tuple[tuple[str, str], ...] = ()
     """Id and title of every paper that was removed."""
     notes: tuple[tuple[str, Note], ...] = ()
     """Each with the page it belongs to."""
+
+
+_BEGUN = "begun"
 
 
 class _NotKept(Exception):  # it is no error
@@ -110,17 +113,19 @@ class Indexer:
         if not rebuild:
             refuse_mismatch(self._catalog, self._encoder.identity)
         with writing(self._folder), self._sharing():
-            got = gather(
-                self._catalog,
-                paths,
-                prune=prune,
-                strict=strict,
-                reread=reread,
-                without=removed(self._catalog),
-                shared=self._server is not None,
-                progress=progress,
-            )
-            report = _report(got)
+            with self._catalog.transaction():
+                got = gather(
+                    self._catalog,
+                    paths,
+                    prune=prune,
+                    strict=strict,
+                    reread=reread,
+                    without=removed(self._catalog),
+                    shared=self._server is not None,
+                    progress=progress,
+                )
+                report = replace(_report(got), papers=self._catalog.count())
+                self._catalog.set_meta(_BEGUN, json.dumps(_record(report)))
             return self._finish(report, started, progress, afresh=rebuild)
 
     def preview(self, paths: Sequence[Path | str], *, prune: bool = False) -> IndexReport:
@@ -168,6 +173,7 @@ class Indexer:
         if not mirror.is_behind():
             return False
         with writing(self._folder):
+            self._note_stopped()
             is_new = self._pull(mirror)
             self._generations().renew(_quiet)
         return is_new
@@ -184,6 +190,7 @@ class Indexer:
     @contextmanager
     def _sharing(self) -> Iterator[None]:
         """Where a server has the vectors: be alone in changing it, after what others changed."""
+        self._note_stopped()
         if self._server is None:
             yield
             return
@@ -220,8 +227,18 @@ class Indexer:
             generation=report.generation or self._catalog.meta("generation") or "",
             seconds=round(monotonic() - started, 3),
         )
-        self._catalog.add_run(_record(report))
+        with self._catalog.transaction():
+            self._catalog.add_run(_record(report))
+            self._catalog.forget_meta(_BEGUN)
         return report
+
+    def _note_stopped(self) -> None:
+        """Keep the record of a run that took papers in and never came to its end."""
+        begun = self._catalog.meta(_BEGUN)
+        if begun:
+            with self._catalog.transaction():
+                self._catalog.add_run({**json.loads(begun), "kind": "stopped"})
+                self._catalog.forget_meta(_BEGUN)
 
     def _touched(self, *, afresh: bool) -> list[str]:
         """The papers that may lack chunks or vectors."""

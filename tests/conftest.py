@@ -1,6 +1,7 @@
 """Fixtures of many files."""
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,15 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Corpus]:
     yield made
     made.index.close()
     made.catalog.close()
+
+
+@pytest.fixture(scope="module")
+def untraced() -> Iterator[None]:
+    """No coverage is taken: for the same steps over and over, which other tests take once."""
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    yield
+    sys.settrace(tracer)
 
 
 @pytest.hookimpl(wrapper=True)

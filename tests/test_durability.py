@@ -176,6 +176,7 @@ def test_an_interrupted_index_leaves_at_once_and_goes_on_later(
         took = time.monotonic() - asked
     assert (it.returncode, out) == (code, "")
     assert "Traceback" not in err
+    assert "What is done is kept: run the same again to go on." in err
     # Two seconds of a machine of one's own; others may be at work on it.
     assert took < 2 * max(1, os.getloadavg()[0] / (os.cpu_count() or 1))
     assert 0 < _encoded(data) < 482

@@ -449,6 +449,11 @@ def test_an_interrupted_run_goes_on_where_it_was(home: Home, error: type[BaseExc
     assert not set(whole.read) & set(home.encoder.read)
     assert len(whole.read) + report.encoded == report.chunks
     assert home.sound()
+    ended, stopped = home.catalog.runs()
+    assert (ended.report["kind"], ended.report["added"]) == ("index", 0)
+    assert (stopped.report["kind"], stopped.report["added"]) == ("stopped", report.papers)
+    home.index()
+    assert len(home.catalog.runs()) == 3
 
 
 def test_what_an_interrupted_build_left_is_swept_away(home: Home) -> None:

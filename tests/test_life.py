@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -16,6 +17,7 @@ from assistant.generation import building, open_index
 from assistant.indexer import Indexer
 from evals.drill import CATALOG, STEPS, Stub
 
+pytestmark = pytest.mark.usefixtures("untraced")
 NAMES = st.integers(0, 5).map("Paper {}".format)
 WORDS = st.sampled_from(["owls", "bees", "whales", "moss"])
 

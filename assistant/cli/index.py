@@ -1,5 +1,6 @@
 """`assistant index`: pages into the catalog and the index."""
 
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -11,7 +12,7 @@ from assistant.errors import AssistantError, Locked, UsageError
 from assistant.plural import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from assistant.build import Assistant
     from assistant.indexer import IndexReport
@@ -82,6 +83,16 @@ def index(
     return 0
 
 
+@contextmanager
+def _telling_how_to_go_on(session: Session) -> "Iterator[None]":
+    """Where somebody stops it, say that what is done is kept."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        session.note("\nStopped. What is done is kept: run the same again to go on.")
+        raise
+
+
 class _Run(NamedTuple):
     """What is indexed, and how it is told."""
 
@@ -111,7 +122,7 @@ class _Run(NamedTuple):
 
         if self.prune:
             _show_gone(self.session.note, self.assistant.preview(self.paths or None, prune=True))
-        with showing(self.session, "Indexing") as progress:
+        with showing(self.session, "Indexing") as progress, _telling_how_to_go_on(self.session):
             report = self.assistant.index(
                 self.paths or None,
                 rebuild=self.rebuild,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +22,13 @@ OPENING = Lock()
 
 def settings() -> Any:
     """Chroma's own settings: nobody is told anything."""
+    # Making them anew takes as long as all else in opening a small store; each client writes in its
+    # own.
+    return _settings().model_copy()
+
+
+@cache
+def _settings() -> Any:
     from chromadb.config import Settings
 
     return Settings(anonymized_telemetry=False)

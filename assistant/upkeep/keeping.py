@@ -139,5 +139,5 @@ class Kept(ABC):
     def _finish_import(self, report: IndexReport, progress: Progress | None) -> IndexReport:
         with self._indexing, writing(self.settings.data.folder):
             report = self._indexer().finish(report, progress or _quiet)
-            self.catalog.database.change("DELETE FROM meta WHERE key = ?", (IMPORTED,))
+            self.catalog.forget_meta(IMPORTED)
         return report
