@@ -302,6 +302,8 @@ def test_what_decides_is_not_known_of_a_model_that_was_handed_in_or_has_no_name(
 ) -> None:
     handed_in = Answers(shelf, settings(), catalog, prompts, given=True)
     assert handed_in.key(asked()) is None
+    # The settings name no model, so that without the one handed in answers would be quoted.
+    assert handed_in.key(asked(model=None)) is None
     assert handed_in.key(asked(model="embedded")) is not None
     first_listed = Answers(
         shelf, settings(answer__base_url="http://127.0.0.1:9/v1"), catalog, prompts

@@ -127,7 +127,7 @@ def test_without_any_home_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     [
         ("[retrieval]\n\ntopk = 3\n", ":3: unknown key 'topk' in [retrieval]: did you mean top_k?"),
         ("[retreival]\ntop_k = 3\n", ":1: unknown section [retreival]: did you mean retrieval?"),
-        ("zzz = 1\n", "own.toml:1: unknown section [zzz]: known: answer, corpus"),
+        ("zzz = 1\n", "own.toml:1: unknown section [zzz]: known: answer, cache, corpus"),
         ("a = 1\ntop_k = 3\n", "own.toml:1: unknown section [a]"),
         ("retrieval = 3\n", "own.toml: retrieval is a section: write [retrieval] above its keys"),
         ("retrieval.topk = 3\n", "own.toml:1: unknown key 'topk'"),

@@ -99,7 +99,7 @@ def check_answer(record: dict[str, Any], papers: dict[str, Paper]) -> None:
     for hit in record["papers"]:
         check_hit(hit)
     check_refusal(record)
-    assert set(record["usage"]) == {"prompt_tokens", "completion_tokens", "requests"}
+    assert set(record["usage"]) - {"cached"} == {"prompt_tokens", "completion_tokens", "requests"}
     assert record["usage"]["prompt_tokens"] > 0
     assert record["timings_ms"]["total"] > 0
     assert set(record["receipt"]) == {"corpus", "prompts", "encoder", "version"}

@@ -43,13 +43,16 @@ def _index(folder: Path) -> Path:
     flags = {"data.folder": str(folder), "corpus.paths": str(CORPUS)}
     with build.Assistant(config.load(flags=flags, environ={})) as assistant:
         assistant.index()
+    # What one test was answered must not answer another: in the common folder nothing is kept.
+    (folder / "cache.sqlite").mkdir()
     return folder
 
 
 @pytest.fixture
 def data(ready: Path, tmp_path: Path) -> Path:
     """A data folder of one's own, with the real corpus in it."""
-    return Path(shutil.copytree(ready, tmp_path / "data"))
+    unkept = shutil.ignore_patterns("cache.sqlite")
+    return Path(shutil.copytree(ready, tmp_path / "data", ignore=unkept))
 
 
 @pytest.fixture(name="cli")
@@ -57,10 +60,7 @@ def commands(
     monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path, ready: Path
 ) -> "Commands":
     """Commands that read the common data folder."""
-    found = Commands(monkeypatch, capsys, tmp_path, ready)
-    # What one test was answered must not answer another.
-    found.set("ASSISTANT_CACHE__SIZE_MB", "0")
-    return found
+    return Commands(monkeypatch, capsys, tmp_path, ready)
 
 
 @pytest.fixture(name="own")

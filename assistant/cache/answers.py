@@ -74,7 +74,7 @@ class Answers:
         """Stands for the question and all that decides its answer; none where that is not known."""
         model = asked.model or self._settings.answering_model
         # A server's own first model may be another one tomorrow.
-        if self._shelf is None or not model or (self._given and model != EMBEDDED):
+        if self._shelf is None or not model or (self._given and asked.model != EMBEDDED):
             return None
         if (corpus := self._corpus()) is None:
             return None

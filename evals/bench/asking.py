@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 from assistant.build import Assistant
 from assistant.encoder import MiniLM
@@ -71,6 +71,8 @@ def _at(
     ):
         assistant.ensure_indexed()
         ways = _ways(assistant, with_model, keeping)
+        work: list[float] = []
+        ways[WHOLE] = _working(ways[WHOLE], work)
         found: dict[str, list[float]] = {name: [] for name in ways}
         warm = questions[-setting.times(_WARM, 2) :]
         for question in [*warm, *questions[: setting.times(_QUESTIONS, 4)]]:
@@ -78,7 +80,20 @@ def _at(
             for name, values in one.items():
                 found[name] += values
     found = {name: values[len(warm) :] for name, values in found.items()}
-    return _held(found, where, times)
+    told = percentiles(GROUP, f"{WHOLE}, {where}", "ms of the processor", work[len(warm) :])
+    return together([_held(found, where, times), Measured(told)])
+
+
+def _working(way: Callable[[str], float], work: list[float]) -> Callable[[str], float]:
+    """The same, what the processor did for it noted too."""
+
+    def run(question: str) -> float:
+        before = process_time()
+        took = way(question)
+        work.append((process_time() - before) * 1000)
+        return took
+
+    return run
 
 
 def _of(way: Callable[[str], float], question: str) -> Callable[[], float]:
@@ -166,7 +181,7 @@ def _crowds(setting: Setting, questions: Sequence[str]) -> Measured:
 
             return run
 
-        rates = interleaved({f"{n} at once": rate(n) for n in _CROWD}, setting.times(3))
+        rates = interleaved({f"{n} at once": rate(n) for n in _CROWD}, setting.rounds(3))
     for people, name in zip(_CROWD, rates, strict=True):
         shown.append(Figure(GROUP, f"answers a second, {name}", "1/s", tuple(rates[name])))
         shown += percentiles(GROUP, f"verified answer, {name}", "ms", waits[people])

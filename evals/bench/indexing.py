@@ -84,8 +84,8 @@ def _rates(setting: Setting, page: Path, papers: int, chunks: Sequence[str]) -> 
         ways[THEIRS] = lambda: papers / told.seconds() * (texts / papers)
     else:
         left_out.append("llama-index is not installed: run without --no-peers")
-    found = interleaved(ways, setting.times(5))
-    work = interleaved({name: _effort(act) for name, act in acts.items()}, setting.times(3))
+    found = interleaved(ways, setting.rounds(5))
+    work = interleaved({name: _effort(act) for name, act in acts.items()}, setting.rounds(3))
     ratios = [
         ratio(GROUP, "indexing to the encoder's own rate", found, OURS, ALONE, Goal(0.9, True)),
         ratio(GROUP, "the encoder to fixed batches", found, ALONE, FIXED, Goal(1.5, True)),

@@ -61,7 +61,7 @@ def measure(setting: Setting) -> Measured:
 
 def _at_rest(setting: Setting, folder: Path, where: str, most: float) -> Measured:
     values = []
-    for _ in range(setting.times(3)):
+    for _ in range(setting.rounds(3)):
         with served(folder) as server:
             values.append(server.resident)
     figure = Figure(GROUP, f"server with the page, idle, {where}", "MB", tuple(values))

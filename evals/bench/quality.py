@@ -73,7 +73,7 @@ def _judging(setting: Setting) -> Measured:
             for paper in papers
             for one in read[paper.paper_id]
         ]
-        for _ in range(setting.times(3)):
+        for _ in range(setting.rounds(3)):
             # A judge of its own each time: nothing is known from the round before.
             judge = Judge(type(readings.reader)(), assistant.settings.verify.threshold)
             judge.verdict(*claims[0])

@@ -20,6 +20,8 @@ class Setting:
 
     out: Path
     quick: bool = False
+    at_most: int = 1_000
+    """Rounds, where a group would take more."""
     many: Path | None = None
     """A data folder with tens of thousands of papers, the shipped ones among them."""
     papers: Path | None = None
@@ -46,8 +48,12 @@ class Setting:
         return found[:3] if self.quick else found
 
     def times(self, often: int, quick: int = 1) -> int:
-        """So many repetitions."""
+        """So many questions or processes."""
         return quick if self.quick else often
+
+    def rounds(self, often: int) -> int:
+        """So many repetitions of everything."""
+        return 1 if self.quick else min(often, self.at_most)
 
 
 @contextmanager

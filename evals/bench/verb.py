@@ -31,6 +31,7 @@ def add(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--out", type=Path, default=Path("runs/bench"), help="folder to keep it in")
     verb.add_argument("--only", action="append", choices=GROUPS, help="these groups alone")
     verb.add_argument("--quick", action="store_true", help="a few repetitions of a few questions")
+    verb.add_argument("--repeat", type=int, default=1_000, help="rounds at most, of any group")
     verb.add_argument("--many", type=Path, help="a data folder with 50,000 papers more")
     verb.add_argument("--papers", type=Path, help="JSON Lines of 10,000 abstracts, .gz or not")
     verb.add_argument("--encoded", type=Path, help="file of what was encoded of them")
@@ -51,7 +52,8 @@ def command(given: argparse.Namespace) -> int:
     if given.peers and not given.quick:
         _tell("installing the peers, this once", quiet=given.quiet)
         python = peers.install(out / "peers")
-    setting = Setting(out, given.quick, given.many, given.papers, given.encoded, python)
+    more = (given.many, given.papers, given.encoded)
+    setting = Setting(out, given.quick, max(1, given.repeat), *more, python)
     parts = []
     for name in given.only or GROUPS:
         _tell(f"measuring: {name}", quiet=given.quiet)
