@@ -235,7 +235,8 @@ class Assistant(Kept):
         # Questions to a server of embeddings would be paid for, unasked.
         is_ours = self.settings.encoder.kind == "minilm" and not self._encoder_given
         if is_ours and not self._server and floor.is_due(self.catalog):
-            self._parts().fit_floor()
+            with suppress(StoreError):
+                self._parts().fit_floor()
 
     def _opened(self, before: Index | None = None) -> Index:
         """The index; one that is damaged is made again out of the catalog first."""

@@ -26,7 +26,7 @@ from assistant.schema import Paper
 
 KEY = "floor"
 """Where the catalog keeps it."""
-MOST = 60
+MOST = 40
 """Questions: so many take some seconds over any corpus."""
 FEWEST = 30
 """Papers; of fewer nothing is fitted."""

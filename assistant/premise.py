@@ -108,7 +108,7 @@ _OPENING = re.compile(
     r"|allows?|enables?|causes?|caused|helps?|explains?))?\s+",
     re.I,
 )
-_SIDE = 8
+_SIDE, _BESIDE = 8, 3
 _KINDS = {
     "data": re.compile(
         r"ImageNet|CIFAR|COCO|Cityscapes|ADE20K|MNIST|SVHN|KITTI|PASCAL|VOC|GLUE|SQuAD|MMLU|GSM8K"
@@ -162,7 +162,9 @@ def _number(question: str, title: str, passages: Sequence[Passage]) -> Contrary 
         others = [
             (_shared(question, passage.text), passage, other)
             for other, passage in there
-            if _thing(passage.text, other) == thing and _is_far(one, other)
+            if _thing(passage.text, other) == thing
+            and _is_far(one, other)
+            and (_around(question, one) & _around(passage.text, other)) - _stems(title)
         ]
         if others and len(_known(there, thing)) == 1:
             shared, passage, other = max(others, key=lambda found: found[0])
@@ -184,6 +186,17 @@ def _thing(text: str, one: Quantity) -> str:
     behind = _COUNTED.match(text, one.end)
     word = behind[1].lower() if behind else ""
     return "" if word in _NOT_COUNTED else stem(word) if word else ""
+
+
+def _around(text: str, one: Quantity) -> set[str]:
+    """The words beside a number: what it is told of."""
+    told = [word for word in words(text) if not word.is_stop]
+    before = [word for word in told if word.end <= one.start][-_BESIDE:]
+    return _stems_of([*before, *[word for word in told if word.start >= one.end][:_BESIDE]])
+
+
+def _stems_of(found: Iterable[Word]) -> set[str]:
+    return {word.stem for word in found if not word.text[0].isdigit()} - _VAGUE
 
 
 def _told(text: str, one: Quantity) -> str:
@@ -328,10 +341,7 @@ def _sides(
     before: str, left: Sequence[Word], right: Sequence[Word], title: str
 ) -> tuple[set[str], set[str]]:
     """What stands left and right of a comparison; "our method" is the paper's own."""
-    one, other = (
-        {word.stem for word in side if not word.text[0].isdigit()} - _VAGUE
-        for side in (left, right)
-    )
+    one, other = _stems_of(left), _stems_of(right)
     if _OWN.search(before):
         one |= _stems(title.partition(":")[0])
     return one - other, other - one

@@ -86,6 +86,21 @@ _REFERS = re.compile(
     r"|^(?:and|but|so|also|what about|how about|or)\b",
     re.I,
 )
+# What people say before a question, and not to it.
+_POLITE = re.compile(
+    r"(?:(?:hi|hello|hey|dear \w+|please|thanks|thank you|kindly|so|ok|okay)\b(?=[\s,.!:])[\s,.!:]*"
+    r"|(?:can|could|would|will) you (?:please |kindly |maybe |also )?(?:tell|explain|say|show|give)"
+    r"(?: to)?(?: me| us)?(?: please)?\b[\s,:]*(?=(?:how|why|what|which|who|whether|where|when)\b)"
+    r"|(?:tell|answer) me(?: this)?(?: please)?\s*:\s*"
+    r"|(?:please )?(?:tell|explain to|show) (?:me|us)(?: please)?\b[\s,:]*"
+    r"(?=(?:how|why|what|which|who|whether|where|when|compare|in|for|on)\b)"
+    r"|(?:i(?:'d| would) like to know|i want to know|i wonder|i was wondering|i am wondering"
+    r"|do you know|any idea)\b[\s,:]*(?=(?:how|why|what|which|who|whether|where|when)\b))",
+    re.I,
+)
+_THANKS = re.compile(
+    r"[\s,.!]*(?:\bplease|\bthanks|\bthank you)(?: (?:very much|a lot))?[.!?\s]*$", re.I
+)
 _FEW_WORDS = 3
 _ENDING = 3
 _HARDLY_ANY = 2
@@ -100,6 +115,22 @@ class Wanted:
     """A number is the whole point, and a sentence without one is no answer."""
     reason: bool
     method: bool
+
+
+def plain(question: str) -> str:
+    """`question` without what is said around it, and with its question mark.
+
+    >>> plain("Hello, could you please tell me how does S-LoRA serve adapters, please")
+    'How does S-LoRA serve adapters?'
+    """
+    said = question.strip()
+    while (lead := _POLITE.match(said)) and lead.end() < len(said):
+        said = said[lead.end() :]
+    if (thanks := _THANKS.search(said)) and thanks.start():
+        said = f"{said[: thanks.start()]}{'?' if '?' in thanks.group() else ''}"
+    if len(said) < len(question.strip()):
+        said = said[:1].upper() + said[1:] if said.split()[0].islower() else said
+    return f"{said}?" if said[-1:].isalnum() else said
 
 
 def wanted(question: str) -> Wanted:

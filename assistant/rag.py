@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
 from assistant import answerability, condense, floor, refusal, selection, sides, tokens
+from assistant import question as questions
 from assistant.answering import embedded
 from assistant.blended import Blended
 from assistant.citations import Draft
@@ -142,7 +143,7 @@ class Pipeline:
         """The papers nearest to `question`, best first."""
         question = _checked(question)
         of_then = self._as_of(filters.as_of)
-        found = of_then._retriever.rank(question, top_k, filters)
+        found = of_then._retriever.rank(questions.plain(question), top_k, filters)
         return SearchResult(question, found.papers, found.trouble)
 
     def verify(self, text: str, *, as_of: str | None = None) -> tuple[Sentence, ...]:
@@ -180,19 +181,20 @@ class Pipeline:
         clock = Clock()
         standalone, spent = self._standalone(question, history, filters)
         clock.lap("condense")
-        about = news(standalone)
+        asked = questions.plain(standalone)
+        about = news(asked)
         if about:
             ranking, named = about.found(self._retriever, max(top_k, _READ), filters), {}
         else:
-            ranking = self._retriever.rank(standalone, max(top_k, _READ), filters)
-            named = self._retriever.named(standalone)
+            ranking = self._retriever.rank(asked, max(top_k, _READ), filters)
+            named = self._retriever.named(asked)
         ranking = sides.collapsed(ranking)
         homes = list(named.values())
         clock.lap("retrieve")
         declined = about.declined(ranking) if about else self._declined(ranking, named)
         standing = Standing(Draft("", (), ()), Grounded("", (), (), ranking.papers[:top_k]))
         if declined is None:
-            steps = self._steps(ranking, question, homes, top_k, clock)
+            steps = self._steps(ranking, questions.plain(question), homes, top_k, clock)
             standing = yield from clock.timed(steps)
             declined = self._withheld(standing, ranking, homes)
         clock.lap("answer")

@@ -9,10 +9,10 @@ import pytest
 from provider import Provider
 from whole import NOT_HERE, S_LORA, SERVING, data, one_encoder, ready, run  # noqa: F401
 
-from assistant import Assistant, build, config
+from assistant import Assistant, build, config, floor
 from assistant.config import Settings
 from assistant.encoder import OpenAIEncoder
-from assistant.errors import ConfigError, IndexMissing, UsageError
+from assistant.errors import ConfigError, IndexMissing, StoreError, UsageError
 from assistant.generation import Server
 from assistant.llm import OpenAILLM
 from assistant.records import Source
@@ -96,6 +96,22 @@ def test_the_configured_corpus_is_indexed_once(small: Assistant) -> None:
     assert (report.papers, report.generation) == (1, "g0001")
     assert list(dict.fromkeys(stages)) == ["read", "encode", "store"]
     assert small.ensure_indexed() is None
+
+
+def test_a_floor_that_cannot_be_fitted_leaves_the_corpus_indexed(
+    small: Assistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def fails(*_: Any) -> None:
+        tried.append(1)
+        raise StoreError("the disk is gone")
+
+    monkeypatch.setattr(floor, "FEWEST", 1)
+    monkeypatch.setattr(floor, "fit", fails)
+    assert small.index().papers == 1
+    assert small.index([], rebuild=True).encoded == 0
+    assert tried == [1, 1]
 
 
 def test_a_closed_assistant_opens_again_when_asked(small: Assistant) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +179,29 @@ def test_the_gate_holds_what_stays(tmp_path: Path) -> None:
     bounds.write_text("[stable]\nmoods = 0.5\n", encoding="utf-8")
     with pytest.raises(BadData, match="unknown moods"):
         Bounds.load(bounds)
+
+
+def test_an_answer_that_turns_with_the_words_shuts_the_gate(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("evals.run.run", lambda *_: None)
+    one = Estimate(0.75, 0.5, 0.9, 8)
+    found = {ALL: Stable(one, one, one, one)}
+    monkeypatch.setattr(invariance, "of_a_few", lambda *_: found)
+    bounds = tmp_path / "gate.toml"
+    for floor, code in ((0.4, 0), (0.6, 1)):
+        bounds.write_text(f"[stable]\npapers = {floor}\n", encoding="utf-8")
+        assert main(["gate", "--no-card", "--bounds", str(bounds)]) == code
+        out = capsys.readouterr().out
+        assert "reworded, all" in out
+        assert ("same papers reworded: low end 0.500 is below 0.600" in out) is bool(code)
+
+
+def test_the_few_that_the_gate_rewords_are_of_all_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Sample] = []
+    monkeypatch.setattr(invariance, "opened", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(invariance, "quoting", nullcontext)
+    monkeypatch.setattr(invariance, "reworded", lambda _, samples, __: asked.extend(samples) or {})
+    assert invariance.of_a_few(Path(), None, lambda done, of: None) == {}
+    assert 16 <= len(asked) <= 18
+    assert {one.kind for one in asked} >= {"unanswerable", "compare", "result", "method"}

@@ -117,11 +117,11 @@ def test_indexing_fits_it_and_on_the_shipped_corpus_it_stays_where_it_was(ready:
         catalog.close()
     assert found
     assert found.shift == 0.0
-    assert (found.n, found.n_absent, found.papers) == (60, 120, 249)
+    assert (found.n, found.n_absent, found.papers) == (40, 80, 249)
     assert found.declined <= 0.05
 
 
 def test_the_doctor_tells_what_the_floor_is_worth(cli: Commands) -> None:
     told = " ".join(cli("doctor").out.split())
-    assert "refusals below 0.50; of 60 questions made from this corpus" in told
-    assert "of 120 that it does not answer" in told
+    assert "refusals below 0.50; of 40 questions made from this corpus" in told
+    assert "of 80 that it does not answer" in told

@@ -38,6 +38,7 @@ def read(abstract: str) -> list[Passage]:
     ("question", "reason"),
     [
         ("How does KelpNet count the kelp in 950 photographs?", "480 photographs, not 950"),
+        ("Why does KelpNet save energy by 9 times?", "3 times, not 9 times"),
         ("Which labels does KelpNet count kelp with?", "“without labels”"),
         ("How is the calibration of KelpNet done?", "“needs no calibration”"),
         ("For how long is KelpNet retrained on a new coast?", "“training-free”"),
@@ -61,6 +62,7 @@ def test_what_the_abstract_says_otherwise_is_told(question: str, reason: str) ->
         "How does KelpNet count the kelp in 480 photographs?",
         "How does KelpNet count kelp in about 500 photographs?",
         "How does KelpNet count kelp on 950 coasts?",
+        "Why does KelpNet need 9 times fewer divers?",
         "How does KelpNet avoid labels?",
         "Does KelpNet need labels?",
         "Why is no calibration needed?",

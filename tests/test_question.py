@@ -127,3 +127,27 @@ def test_a_question_that_leans_on_what_was_said_is_known(asked: str) -> None:
 
 def test_a_question_that_stands_alone_is_left_alone() -> None:
     assert not question.refers_back("Why do compost sensors fail in winter?")
+
+
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        ("Please tell me: How does S-LoRA work?", "How does S-LoRA work?"),
+        ("could you please explain to me why vLLM is fast, thanks", "Why vLLM is fast?"),
+        ("Hi! I'd like to know what GPipe is.", "What GPipe is."),
+        ("How does S-LoRA work, please?", "How does S-LoRA work?"),
+        ("Tell me: by how much does it shrink?", "By how much does it shrink?"),
+        ("How does S-LoRA work", "How does S-LoRA work?"),
+        ("  Do you know which nets are small?  ", "Which nets are small?"),
+        ("Compare S-LoRA and vLLM.", "Compare S-LoRA and vLLM."),
+        ("So-called experts: what are they?", "So-called experts: what are they?"),
+        ("Can you compress a net?", "Can you compress a net?"),
+        ("Tell vLLM from SGLang.", "Tell vLLM from SGLang."),
+        ("please", "please?"),
+        ("Thanks", "Thanks?"),
+        ("…", "…"),
+    ],
+)
+def test_what_is_said_around_a_question_is_no_part_of_it(said: str, asked: str) -> None:
+    assert question.plain(said) == asked
+    assert question.plain(asked) == asked
