@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from whole import Commands, one_encoder
+from filelock import FileLock
+from whole import Commands, one_encoder, place_of_all
 
 from assistant import build, config
 from assistant.catalog import Catalog
@@ -42,7 +43,13 @@ def write_pages(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `pages` and `data`; who changes it takes `keep`."""
-    folder = tmp_path_factory.getbasetemp() / "kept"
+    folder = place_of_all(tmp_path_factory) / "kept"
+    with FileLock(folder.with_suffix(".lock")):
+        _make(folder, tmp_path_factory)
+    return folder
+
+
+def _make(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     if not folder.exists():
         making = tmp_path_factory.mktemp("keeping")
         flags = {"data.folder": str(making / "data"), "corpus.paths": str(folder / "pages")}
@@ -51,7 +58,6 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with build.Assistant(settings, encoder=one_encoder()) as assistant:
             assistant.index()
         (making / "data").rename(folder / "data")
-    return folder
 
 
 @pytest.fixture(name="keep")

@@ -26,6 +26,7 @@ from evals.store import Run, load_run
 
 __all__ = ["data", "ready", "serve_provider"]
 
+pytestmark = pytest.mark.usefixtures("untraced")
 KEPT = ("run.json", "rows.jsonl", "rows.csv", "report.json")
 PRICES = Prices(otherwise=Price(1.0, 4.0))
 SAID = "It is shown there [1]. It takes two days [1]."
@@ -106,8 +107,9 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(
     with (out / "journal.jsonl").open("a", encoding="utf-8") as journal:
         journal.write('{"key": "torn by the ki')
 
-    second = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=90)
-    assert second.returncode == 0, second.stderr.decode()
+    # The same again, in this process.
+    asked: dict[str, Any] = {"data_folder": data, "model": "test-model", "base_url": model.url}
+    assert kept(load([questions]), **asked, out=out).manifest["n"] == 6
     assert len(model.questions) == 4 + 3
     done = load_run(out)
     assert [row.id for row in done.rows] == [sample.id for sample in samples]
@@ -116,13 +118,7 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(
     assert timings["from_cache"] == 3
     assert all("total" in laps for laps in timings["rows"].values())
 
-    whole = kept(
-        load([questions]),
-        data_folder=data,
-        model="test-model",
-        base_url=model.url,
-        out=tmp_path / "w",
-    )
+    whole = kept(load([questions]), **asked, out=tmp_path / "w")
     assert whole == done
     assert bytes_of(tmp_path / "w") == bytes_of(out)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from filelock import FileLock
 from stub_assistant import Ran, isolate
 
 from assistant import build, config
@@ -32,11 +33,18 @@ one_encoder = cache(MiniLM)
 @pytest.fixture(scope="session")
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with the real corpus in it; who changes it takes `data`."""
-    # Each file that imports a session's fixture gets one of its own, but they share this folder.
-    folder = tmp_path_factory.getbasetemp() / "real-corpus"
-    if not folder.exists():
-        _index(tmp_path_factory.mktemp("indexing")).rename(folder)
+    folder = place_of_all(tmp_path_factory) / "real-corpus"
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.exists():
+            _index(tmp_path_factory.mktemp("indexing")).rename(folder)
     return folder
+
+
+def place_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all test files share, in whichever process they run."""
+    # Each file that imports a session's fixture gets one of its own, and so does each process.
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 def _index(folder: Path) -> Path:
