@@ -112,6 +112,20 @@ def test_an_answer_is_given_again_whole_at_once_and_for_nothing(answers: Answers
     assert set(again.timings_ms) == {"cache", "total"}
 
 
+def test_verdicts_come_beside_the_stream_of_an_answer_that_is_kept(answers: Answers) -> None:
+    made = Made()
+    judged = sentence("It freezes the weights [1].")
+
+    def steps() -> Any:
+        yield "It freezes the weights [1]."
+        yield judged
+        return made._made
+
+    stream = answers.stream(asked(), lambda: AnswerStream(steps()), fresh=False, sound=lambda: True)
+    assert list(stream.parts()) == ["It freezes the weights [1].", judged]
+    assert given(answers, made).cached
+
+
 def test_what_a_model_wrote_costs_no_tokens_again(answers: Answers) -> None:
     written = Made(
         Answer(**{**_fields(answer(QUESTION)), "model": "gpt-test", "usage": Usage(900, 80, 2)})

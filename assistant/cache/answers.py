@@ -15,7 +15,7 @@ from assistant.cache.shelf import Shelf
 from assistant.catalog import Catalog
 from assistant.config import EMBEDDED, Settings, version
 from assistant.prompts import Prompts
-from assistant.schema import Answer, Filters, Turn, Usage
+from assistant.schema import Answer, Filters, Sentence, Turn, Usage
 from assistant.stream import AnswerStream
 
 # What decides an answer; `answer.base_url` and the like are among them.
@@ -104,9 +104,9 @@ class Answers:
 
     def _keeping(
         self, asked: Asked, key: bytes, stream: AnswerStream, sound: Callable[[], bool]
-    ) -> Generator[str, None, Answer]:
+    ) -> Generator[str | Sentence, None, Answer]:
         try:
-            yield from stream
+            yield from stream.parts()
             answer = stream.answer()
         finally:
             stream.close()
@@ -128,7 +128,7 @@ def _read(raw: bytes | None) -> Answer | None:
         return None
 
 
-def _again(answer: Answer, started: float) -> Generator[str, None, Answer]:
+def _again(answer: Answer, started: float) -> Generator[str | Sentence, None, Answer]:
     """The whole text at once; what a model took was paid for before."""
     yield answer.text
     usage = answer.usage if answer.model == EMBEDDED else Usage()
