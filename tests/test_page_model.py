@@ -18,6 +18,7 @@ from evals.hostile_page import Planted, Seen, Show
 
 STORES = "S-LoRA stores all adapters in the main memory [1]."
 WRONG = "S-LoRA can improve the throughput by up to 9 times [1]."
+RIGHT = WRONG.replace("9", "4")
 NOWHERE = "The moon is made of green cheese [1]."
 
 
@@ -34,7 +35,8 @@ def address(ready: Path, server: Provider) -> Iterator[str]:  # noqa: F811
         "answer__model": "test-model",
         "answer__models": ("other-model",),
         "answer__max_retries": 0,
-        "answer__timeout_s": 20.0,
+        # A browser on a starved machine is slow to see what a reply must wait for.
+        "answer__timeout_s": 100.0,
     }
     with serving(ready, **flags) as url:
         yield url
@@ -99,7 +101,8 @@ def test_a_sentence_carries_its_sign_while_the_rest_streams(visit: Visit, server
     def writes(exchange: Exchange) -> None:
         """Goes on until the reader has seen enough."""
         exchange.head(kind="text/event-stream")
-        exchange.event(delta(f"{STORES} {WRONG} It also"))
+        # Half is borne out, so that the model is not asked again.
+        exchange.event(delta(f"{STORES} {RIGHT} {WRONG} It also"))
         while not done.is_set():
             exchange.event(delta(" goes on and"))
             if not exchange.wait(0.1):
@@ -115,7 +118,7 @@ def test_a_sentence_carries_its_sign_while_the_rest_streams(visit: Visit, server
     assert "goes on and" in growing.inner_text()
     done.set()
     visit.turns(1)
-    assert len(visit.last(".sentence").all()) == 3
+    assert visit.last(".sentence").count() == 4
     assert visit.page.locator("#transcript .sign").count() == 0
 
 

@@ -21,7 +21,7 @@ from evals.make import made
 TITLE = "KelpNet: Counting Kelp from the Air"
 ABSTRACT = (
     "Kelp forests are counted by divers. We present KelpNet, which counts kelp in 480 photographs"
-    " without labels and needs no calibration. KelpNet is training-free. It runs on a Jetson and"
+    " without labels and needs no calibration. KelpNet is species-agnostic. It runs on a Jetson and"
     " reduces memory and energy by 3 times. On COCO, KelpNet outperforms SeaFormer. No single"
     " camera is best in all weather. RingNet does not perform better than random guessing."
 )
@@ -41,7 +41,7 @@ def read(abstract: str) -> list[Passage]:
         ("Why does KelpNet save energy by 9 times?", "3 times, not 9 times"),
         ("Which labels does KelpNet count kelp with?", "“without labels”"),
         ("How is the calibration of KelpNet done?", "“needs no calibration”"),
-        ("For how long is KelpNet retrained on a new coast?", "“training-free”"),
+        ("How does KelpNet find out the species of kelp?", "“species-agnostic”"),
         ("Why does SeaFormer outperform KelpNet on COCO?", "KelpNet outperforms SeaFormer"),
         ("Why does KelpNet lose to SeaFormer?", "KelpNet outperforms SeaFormer"),
         ("Which camera did KelpNet find to be the best?", "“No single camera is best in all"),
@@ -70,6 +70,7 @@ def test_what_the_abstract_says_otherwise_is_told(question: str, reason: str) ->
         "Why does SeaFormer outperform DiverNet?",
         "How much less memory does KelpNet take?",
         "How much more memory do divers take?",
+        "How much more energy efficient is KelpNet than divers?",
         "Is RingNet better than random guessing?",
         "What is KelpNet?",
     ],
@@ -108,8 +109,8 @@ def fired(samples: list[Sample], abstracts: dict[str, list[Passage]]) -> list[st
 def test_no_question_that_an_abstract_answers_is_said_to_be_wrong(
     abstracts: dict[str, list[Passage]],
 ) -> None:
-    answerable = [one for one in load(FITTED) if one.relevant]
-    assert len(answerable) == 353
+    answerable = [one for one in load((*FITTED, "injected")) if one.relevant]
+    assert len(answerable) == 393
     assert fired(answerable, abstracts) == []
 
 
