@@ -81,6 +81,21 @@ def test_figures_are_printed_kept_and_shown_with_what_was_wanted(tmp_path: Path)
     assert "1.25" in shown
 
 
+def test_a_group_that_is_measured_again_takes_its_own_place_alone() -> None:
+    rows = as_json(found())
+    again = as_json(Measured((Figure("quality", "R@1", "", (0.8,)),), left_out=("quality: late",)))
+    kept = verb.merged(rows | {"left_out": ["asking: early", "quality: old"]}, again, "quality")
+    assert [one["median"] for one in kept["figures"]] == [2.0, 201.0, 0.8]
+    assert kept["left_out"] == ["asking: early", "quality: late"]
+    assert len(kept["wanted"]) == 1
+
+
+def test_what_another_version_measured_is_not_mixed_in(tmp_path: Path) -> None:
+    (tmp_path / verb.FILE).write_text('{"version": "0.0.1", "figures": []}', encoding="utf-8")
+    assert verb.before(tmp_path) == {}
+    assert verb.before(tmp_path / "nowhere") == {}
+
+
 def test_the_first_byte_is_waited_for_and_the_rest_is_not_counted() -> None:
     slow = "import sys, time; sys.stdout.write('.'); sys.stdout.flush(); time.sleep(1)"
     told: list[float] = []

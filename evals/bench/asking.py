@@ -71,8 +71,8 @@ def _at(
     ):
         assistant.ensure_indexed()
         ways = _ways(assistant, with_model, keeping)
-        work: list[float] = []
-        ways[WHOLE] = _working(ways[WHOLE], work)
+        work: dict[str, list[float]] = {name: [] for name in (FLOOR, SEARCH, WHOLE)}
+        ways |= {name: _working(ways[name], work[name]) for name in work}
         found: dict[str, list[float]] = {name: [] for name in ways}
         warm = questions[-setting.times(_WARM, 2) :]
         for question in [*warm, *questions[: setting.times(_QUESTIONS, 4)]]:
@@ -80,8 +80,20 @@ def _at(
             for name, values in one.items():
                 found[name] += values
     found = {name: values[len(warm) :] for name, values in found.items()}
-    told = percentiles(GROUP, f"{WHOLE}, {where}", "ms of the processor", work[len(warm) :])
-    return together([_held(found, where, times), Measured(told)])
+    work = {name: values[len(warm) :] for name, values in work.items()}
+    return together([_held(found, where, times), _worked(work, where)])
+
+
+def _worked(work: dict[str, list[float]], where: str) -> Measured:
+    """What the processor did, which tells more on a machine that others use too."""
+    shown = [
+        one
+        for name, values in work.items()
+        for one in percentiles(GROUP, f"{name}, {where}", "ms of the processor", values)
+    ]
+    over = tuple(a / b for a, b in zip(work[SEARCH], work[FLOOR], strict=True))
+    named = f"ranked papers to the floor, {where}, processor's work"
+    return Measured(tuple(shown), (Ratio(GROUP, named, SEARCH, FLOOR, over),))
 
 
 def _working(way: Callable[[str], float], work: list[float]) -> Callable[[str], float]:

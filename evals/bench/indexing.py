@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -93,6 +94,8 @@ def _rates(setting: Setting, page: Path, papers: int, chunks: Sequence[str]) -> 
     if THEIRS in found:
         goal = Goal(3, True)
         ratios.append(ratio(GROUP, "indexing to llama-index's pipeline", found, OURS, THEIRS, goal))
+        effort = tuple(one / median(work[OURS]) for one in told.work)
+        ratios.append(Ratio(GROUP, "llama-index's work to ours", THEIRS, OURS, effort))
     goal = Goal(0.9, True)
     ratios.append(
         ratio(GROUP, "the encoder's share of the processor's work", work, ALONE, OURS, goal)

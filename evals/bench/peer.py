@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -19,7 +19,7 @@ _LONGEST = 256
 def main(name: str) -> None:
     """Print one line of JSON: seconds to index, milliseconds a question, titles found."""
     given = json.load(sys.stdin)
-    index_s, ask = PEERS[name](given)
+    took, work, ask = PEERS[name](given)
     if given["questions"]:
         ask(given["questions"][0])
     found, taken = [], []
@@ -27,13 +27,13 @@ def main(name: str) -> None:
         started = perf_counter()
         found.append(ask(question))
         taken.append((perf_counter() - started) * 1000)
-    print(json.dumps({"index_s": index_s, "ms": taken, "found": found}))
+    print(json.dumps({"index_s": took, "index_cpu_s": work, "ms": taken, "found": found}))
 
 
 Ask = Callable[[str], list[str]]
 
 
-def llama_index(given: dict[str, Any]) -> tuple[float, Ask]:
+def llama_index(given: dict[str, Any]) -> tuple[float, float, Ask]:
     """Documents -> SentenceSplitter -> VectorStoreIndex in Chroma, all by default."""
     import chromadb
     from llama_index.core import Document, StorageContext, VectorStoreIndex
@@ -46,13 +46,17 @@ def llama_index(given: dict[str, Any]) -> tuple[float, Ask]:
         for one in given["papers"]
     ]
     client = chromadb.PersistentClient(tempfile.mkdtemp())
-    started = perf_counter()
+    started, before = perf_counter(), process_time()
     store = ChromaVectorStore(chroma_collection=client.create_collection("papers"))
     context = StorageContext.from_defaults(vector_store=store)
     index = VectorStoreIndex.from_documents(documents, storage_context=context, embed_model=embed)
-    took = perf_counter() - started
+    took, work = perf_counter() - started, process_time() - before
     retriever = index.as_retriever(similarity_top_k=_TOP)
-    return took, lambda question: [hit.metadata["title"] for hit in retriever.retrieve(question)]
+    return (
+        took,
+        work,
+        lambda question: [hit.metadata["title"] for hit in retriever.retrieve(question)],
+    )
 
 
 def _embedding(model: str, tokenizer: str) -> Any:
@@ -90,22 +94,22 @@ def _embedding(model: str, tokenizer: str) -> Any:
     return MiniLM()
 
 
-def bm25s_alone(given: dict[str, Any]) -> tuple[float, Ask]:
+def bm25s_alone(given: dict[str, Any]) -> tuple[float, float, Ask]:
     """A plain bm25s index over title and abstract."""
     import bm25s
 
     texts = [f"{one['title']} {one['abstract']}" for one in given["papers"]]
-    started = perf_counter()
+    started, before = perf_counter(), process_time()
     index = bm25s.BM25()
     index.index(bm25s.tokenize(texts, stopwords="en", show_progress=False), show_progress=False)
-    took = perf_counter() - started
+    took, work = perf_counter() - started, process_time() - before
 
     def ask(question: str) -> list[str]:
         tokens = bm25s.tokenize(question, stopwords="en", show_progress=False)
         best, _ = index.retrieve(tokens, k=min(_TOP, len(texts)), show_progress=False)
         return [given["papers"][int(at)]["title"] for at in best[0]]
 
-    return took, ask
+    return took, work, ask
 
 
 PEERS = {"llama-index": llama_index, "bm25s": bm25s_alone}

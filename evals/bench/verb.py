@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from time import strftime
@@ -12,7 +13,7 @@ from typing import Any
 
 from assistant import config
 from evals.bench import page, peers
-from evals.bench.figures import Measured, as_json, together
+from evals.bench.figures import Measured, as_json
 from evals.bench.setting import Setting
 
 FILE = "bench.json"
@@ -54,15 +55,36 @@ def command(given: argparse.Namespace) -> int:
         python = peers.install(out / "peers")
     more = (given.many, given.papers, given.encoded)
     setting = Setting(out, given.quick, max(1, given.repeat), *more, python)
-    parts = []
     for name in given.only or GROUPS:
         _tell(f"measuring: {name}", quiet=given.quiet)
-        parts.append(import_module(GROUPS[name]).measure(setting))
-    result = about(setting) | as_json(together(parts))
-    (out / FILE).write_text(json.dumps(result, indent=1), encoding="utf-8")
-    page.write(result, out)
-    print(table(together(parts)))
+        found = import_module(GROUPS[name]).measure(setting)
+        found = found._replace(left_out=tuple(f"{name}: {line}" for line in found.left_out))
+        # Each group is kept as soon as it is measured, in place of what it came to before.
+        result = about(setting) | merged(before(out), as_json(found), name)
+        (out / FILE).write_text(json.dumps(result, indent=1), encoding="utf-8")
+        page.write(result, out)
+        print(table(found), flush=True)
     return 0
+
+
+def before(folder: Path) -> Mapping[str, Any]:
+    """What an earlier run of this version kept in the folder; nothing where there is none."""
+    try:
+        kept = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        return dict(kept) if kept["version"] == config.version() else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def merged(kept: Mapping[str, Any], found: Mapping[str, Any], group: str) -> dict[str, Any]:
+    """What was found of a group, and what was kept of the others."""
+    lists = ("figures", "ratios", "wanted")
+    rows = {
+        name: [*(one for one in kept.get(name, ()) if one["group"] != group), *found[name]]
+        for name in lists
+    }
+    left = [line for line in kept.get("left_out", ()) if not line.startswith(f"{group}: ")]
+    return {**rows, "left_out": [*left, *found["left_out"]]}
 
 
 def about(setting: Setting) -> dict[str, Any]:
