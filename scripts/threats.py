@@ -475,6 +475,8 @@ def tested(rows: Sequence[str]) -> list[Ran]:
         report = Path(passing) / "report.xml"
         paths = [f"tests/{name}.py" for name in files]
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "threats"]
+        # Beside a soak of another run everything takes its time.
+        command += ["-o", "timeout=900"]
         # In CI a test that is skipped fails.
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts"), "CI": "1"}
         environment[_ROWS] = " ".join(rows)

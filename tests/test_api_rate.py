@@ -58,8 +58,10 @@ def test_an_address_that_asks_too_fast_is_429_with_a_time(path: str, body: objec
         late = address.post(path, body)
         assert 429 not in first
         assert late.status_code == 429
-        assert "this address asks too fast: try again in 30 s" in late.text
-        assert late.headers["retry-after"] == "30"
+        # On a slow machine a part of the pause is over by then.
+        pause = int(late.headers["retry-after"])
+        assert 0 < pause <= 30
+        assert f"this address asks too fast: try again in {pause} s" in late.text
         # To look is free.
         assert address.get("/api/health").status_code == 200
 

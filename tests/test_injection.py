@@ -12,9 +12,11 @@ from whole import ROOT, Commands, commands, one_encoder, ready  # noqa: F401
 from assistant import Assistant, build, config
 from assistant.prompts import Prompts
 from assistant.redact import confidential, remember
-from assistant.schema import Message
+from assistant.schema import Filters, Message
 from evals import hostile, injection
 from evals.__main__ import main
+from evals.dataset import load
+from evals.planted import planted
 from evals.puppet import CANARY, Puppet, obey
 
 PROMPTS = Prompts.load(ROOT / "prompts")
@@ -108,6 +110,19 @@ def test_an_obedient_model_is_measured_with_the_defences_and_without(
     # The orders are not even read to it.
     assert figures["defended"]["all"][0] == 0.0
     assert len(puppet_server.questions) == 4 * 6
+
+
+def test_a_paper_whose_title_carries_an_instruction_is_still_found(
+    ready: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(build, "MiniLM", one_encoder)
+    sample = next(one for one in load(("injected",)) if one.plant and one.plant.where == "title")
+    settings = config.load(flags={"data.folder": str(ready)}, environ={})
+    with Assistant(settings) as assistant, planted(assistant, [sample]) as found:
+        aside = Filters(without=found.aside[sample.id])
+        (hit,) = found.assistant.search(sample.question, filters=aside, top_k=1).papers
+    assert found.titles[hit.paper.title] == sample.relevant[0]
 
 
 def test_a_word_that_shows_obedience_is_given_to_sets_without_one() -> None:

@@ -99,9 +99,9 @@ def test_what_is_no_contradiction_adds_nothing(other: str) -> None:
 
 def test_of_several_that_answer_otherwise_the_one_least_like_the_first_is_shown() -> None:
     """Else one more lie, in other words, would stand for the other side."""
-    again = "By a count of 2024, OwlEar is trained on 900 recordings of night birds."
-    found = ranking(LIE, again, "Its makers say that OwlEar is trained on 40,000 recordings.")
-    assert told(found, CitedSentence(LIE, (1,))).text.endswith("40,000 recordings. [2]")
+    once, again = (f"In {year}, {LIE}" for year in (2023, 2024))
+    found = ranking(once, again, "Its makers say that OwlEar is trained on 40,000 recordings.")
+    assert told(found, CitedSentence(once, (1,))).text.endswith("40,000 recordings. [2]")
 
 
 WHOSE = "Who sings the song of the grey owl?"
