@@ -120,6 +120,9 @@ def missed(found: Mapping[str, Stable], floors: Mapping[str, float]) -> list[str
 class _Unjudged:
     """Takes every sentence on trust: what is cited and quoted does not hang on verdicts."""
 
+    def expect(self, claims: Sequence[str]) -> None:
+        pass
+
     def verdict(self, *_: Any, **__: Any) -> Verdict:
         return Verdict("supported", 1.0)
 

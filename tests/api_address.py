@@ -17,6 +17,7 @@ from stub_assistant import Stream, StubAssistant
 from assistant import config
 from assistant.api import create_app
 from assistant.api.server import Running, bind
+from assistant.schema import Sentence
 
 LORA = "LoRA freezes the weights [1]."
 
@@ -103,8 +104,8 @@ class PacedStream(Stream):
         super().__init__(finished, pieces)
         self._paced = paced
 
-    def __iter__(self) -> Iterator[str]:
-        for piece in super().__iter__():
+    def parts(self) -> Iterator[str | Sentence]:
+        for piece in super().parts():
             self._paced.go.acquire()
             yield piece
 

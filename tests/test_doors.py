@@ -23,7 +23,8 @@ WRITERS = {
 # Who may turn values into JSON for a reader; the others keep it in the database.
 JSON = {"assistant.records"}
 KEPT = {
-    "assistant.budget", "assistant.catalog", "assistant.generation.recent",
+    "assistant.budget", "assistant.cache.keys", "assistant.catalog", "assistant.floor",
+    "assistant.generation.recent",
     "assistant.generation.seal", "assistant.indexer", "assistant.journal", "assistant.mirror",
     "assistant.readings", "assistant.rows", "assistant.sightings", "assistant.upkeep.corpora",
     "assistant.upkeep.portable", "assistant.upkeep.taking",

@@ -113,7 +113,7 @@ def test_a_sentence_carries_its_sign_while_the_rest_streams(visit: Visit, server
     visit.page.locator(QUESTION).fill(SERVING)
     visit.page.locator(QUESTION).press("Enter")
     growing = visit.page.locator("#live .turn[aria-busy=true] .streaming")
-    growing.locator(".sentence.supported .sign", has_text="✓").wait_for()
+    growing.locator(".sentence.supported .sign", has_text="✓").first.wait_for()
     growing.locator(".sentence.contradicted .doubt", has_text="4 times").wait_for()
     assert "goes on and" in growing.inner_text()
     done.set()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from assistant.encoder import MiniLM
-from assistant.late import Passage, passages
+from assistant.late import Passage, parts_of, passages
 from assistant.schema import Chunk
 from assistant.verify import Judge
 from assistant.verify.alignment import Aligned, align
@@ -32,7 +32,7 @@ def reader() -> MiniLM:
 @pytest.fixture(scope="module")
 def evidence(reader: MiniLM) -> list[Passage]:
     chunk = Chunk("c", "p", TITLE, ABSTRACT, 0, len(ABSTRACT))
-    return passages(ABSTRACT, [(chunk, reader.read([chunk.embedded_text])[0])])
+    return passages(ABSTRACT, parts_of([(chunk, reader.read([chunk.embedded_text])[0])]))
 
 
 @pytest.fixture(scope="module")

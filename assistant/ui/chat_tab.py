@@ -114,12 +114,12 @@ class ChatTab:
             transcript.retry(self._retried, state, self._outputs, **asked),
         ]
         for one in asks:
-            one.then(None, js=_OVER.format("ask"), **PRIVATE)
+            _when_over(one, "ask")
         parts = list(self.widgets)
         # First the end, then what stands: a late word must not come after it.
         ended = self._stop.click(None, cancels=asks, **PRIVATE)
         stopped = ended.then(self._stopped, [self._turns, self._name], self._outputs, **PRIVATE)
-        stopped.then(None, js=_OVER.format("stop"), **PRIVATE)
+        _when_over(stopped, "stop")
         transcript.edit(
             self._edited, [self._turns], [question, self._editing, self._editing_note], **PRIVATE
         )
@@ -134,7 +134,7 @@ class ChatTab:
             self._opened, [corpus], [*self._outputs, corpus], cancels=asks, **PRIVATE
         )
         """The event after which another corpus may be shown."""
-        self.opened.then(None, js=_OVER.format("open"), **PRIVATE)
+        _when_over(self.opened, "open")
         # A conversation keeps its corpus: another corpus is another conversation.
         corpus.input(None, js="() => window.assistantPage.fresh()", **PRIVATE)
 
@@ -257,6 +257,12 @@ class ChatTab:
         data = _data(event)
         with _told():
             return self.chat.file(turns, number_of(data, turns), str(data.get("format", "")))
+
+
+def _when_over(event: Any, what: str) -> None:
+    """The page's script is told, also where the event was turned away at the door."""
+    for follows in (event.then, event.failure):
+        follows(None, js=_OVER.format(what), **PRIVATE)
 
 
 class _told:  # noqa: N801  # reads as a word at its use
