@@ -5,7 +5,7 @@ it is kept where it stands, but it is no evidence, and neither quoted nor read t
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from assistant import sentences
@@ -112,7 +112,7 @@ _RULES = (
         r"\bdear (?:ai|assistant|reviewer|model|language model|chat ?bot|llm|agent)s?\b",
     ),
     _rule(
-        (" to ", "must", "should", "shall"),
+        ("has to", "have to", "is to ", "are to ", "must", "should", "shall"),
         rf"\b{_READER} (?:has to|have to|must|is to|are to|should|shall)\b[^.]{{0,60}}\b(?:its"
         rf"|their|the|in|to) (?:{_REPLY}|api keys?|system prompts?|passwords?|full report)\b",
         rf"\b{_READER} must (?:be sent|visit|click|open|follow)\b",
@@ -179,16 +179,30 @@ def is_order(sentence: str) -> bool:
     >>> is_order("We ignore the previous frame, and answer questions in 3 ms.")
     False
     """
-    low = sentence.lower()
-    return any(
-        any(need in low for need in rule.needs) and rule.pattern.search(sentence) is not None
-        for rule in _RULES
-    )
+    return _breaks(sentence, _RULES)
+
+
+def _breaks(sentence: str, rules: Iterable[_Rule]) -> bool:
+    return any(rule.pattern.search(sentence) for rule in _at_hand(sentence, rules))
+
+
+def _at_hand(text: str, rules: Iterable[_Rule]) -> list[_Rule]:
+    """Those of the rules that `text` has a word for."""
+    low = text.lower()
+    found = []
+    for rule in rules:
+        for need in rule.needs:
+            if need in low:
+                found.append(rule)
+                break
+    return found
 
 
 def given(said: Sequence[str]) -> frozenset[int]:
     """The places of those sentences of one text that are orders, or part of one."""
-    found = {at for at, sentence in enumerate(said) if is_order(sentence)}
+    # Most rules have no word in a whole abstract, and need not be tried sentence by sentence.
+    rules = _at_hand("\n".join(said), _RULES)
+    found = {at for at, sentence in enumerate(said) if _breaks(sentence, rules)}
     beside = {at + step for at in found for step in (-1, 1) if 0 <= at + step < len(said)}
     doubtful = {at for at in beside - found if _BESIDE.search(said[at])}
     others = (said[at] for at in range(len(said)) if at not in found | doubtful)
