@@ -70,14 +70,18 @@ class _Contrary(NamedTuple):
 def collapsed(ranking: Ranking) -> Ranking:
     """The same ranking, near-identical papers once: the best placed stands for the others."""
     kept: list[ScoredPaper] = []
-    texts: list[frozenset[str]] = []
     for hit in ranking.papers:
-        mine = _said(hit.paper.abstract).words
-        same = (one for one, theirs in zip(kept, texts, strict=True) if _alike(mine, theirs))
-        if not any(_tells_the_same(hit, one) for one in same):
+        if not any(_repeats(hit, one) for one in kept):
             kept.append(hit)
-            texts.append(mine)
     return ranking if len(kept) == len(ranking.papers) else replace(ranking, papers=tuple(kept))
+
+
+def _repeats(hit: ScoredPaper, other: ScoredPaper) -> bool:
+    mine, theirs = hit.paper.abstract, other.paper.abstract
+    # Reading a text takes longer than finding that two have little in common.
+    if not _shares(_rough(mine), _rough(theirs), _SAME / 2):
+        return False
+    return _alike(_said(mine).words, _said(theirs).words) and _tells_the_same(hit, other)
 
 
 def both_sides(draft: Draft, ranking: Ranking, question: str) -> Steps:
@@ -183,7 +187,16 @@ def _said(text: str) -> _Said:
 def _alike(mine: frozenset[str], theirs: frozenset[str]) -> bool:
     if min(len(mine), len(theirs)) < _FEWEST:
         return mine == theirs
-    return len(mine & theirs) >= _SAME * len(mine | theirs)
+    return _shares(mine, theirs, _SAME)
+
+
+def _shares(mine: frozenset[str], theirs: frozenset[str], share: float) -> bool:
+    return len(mine & theirs) >= share * len(mine | theirs)
+
+
+@lru_cache(maxsize=1_000)
+def _rough(text: str) -> frozenset[str]:
+    return frozenset(text.lower().split())
 
 
 def _tells_the_same(hit: ScoredPaper, other: ScoredPaper) -> bool:
