@@ -83,10 +83,12 @@ def browse_tab(assistant: "Assistant", desk: Desk) -> None:
     shown = [desk.tabs.select, *([] if desk.corpus is None else [desk.corpus.change])]
     stocked = gr.on(shown, shelf.stocked, [page, *chosen], [charts, page], **quiet)
     stocked.then(shelf.filtered, **part)
-    gr.on([words.change, page.change], shelf.filtered, trigger_mode="always_last", **part)
-    # Half a date is no date: these wait until it is written.
-    gr.on([since.submit, since.blur, until.submit, until.blur], shelf.filtered, **part)
-    table.click(shelf.moved, **part)
+    # Half a date is no date: these wait until it is written. One event for all of them, of which
+    # the last counts: two may reach the server in another order than they were wished in.
+    dates = [since.submit, since.blur, until.submit, until.blur]
+    wished = [words.change, page.change, *dates]
+    gr.on(wished, shelf.filtered, trigger_mode="always_last", **part)
+    table.click(shelf.moved, trigger_mode="multiple", **part)
     table.select(shelf.opened, chosen, paper, **quiet)
     paper.submit(shelf.asked, chosen, [desk.question, desk.tabs], **quiet)
 
