@@ -25,8 +25,8 @@ window.assistantPage.connect(element, trigger, {list(_EVENTS)!r});
 """
 _KEEP = "watch('value', () => window.assistantPage.keep(props.value));"
 _SAVE = "watch('value', () => window.assistantPage.save(props.value));"
-# An answer is under way from here, to there: what is asked meanwhile is held by the page's script.
-_BEGAN = "(...inputs) => window.assistantPage.began(inputs)"
+# Something is under way from here, to there: what is asked meanwhile is held by the page's script.
+_BEGAN = "(...inputs) => window.assistantPage.began('{}', inputs)"
 _OVER = "() => window.assistantPage.over('{}')"
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 """How every event of the page is wired: no API of its own, and no veil over what is read."""
@@ -100,7 +100,7 @@ class ChatTab:
     def _wire(self) -> None:
         transcript, question = self.widgets.transcript, self.widgets.question
         state = [self._turns, self._name, *self._options]
-        asked: dict[str, Any] = {"js": _BEGAN, **PRIVATE}
+        asked: dict[str, Any] = {"js": _BEGAN.format("ask"), **PRIVATE}
         asks = [
             gr.on(
                 [question.submit, self._send.click],
@@ -149,11 +149,6 @@ class ChatTab:
             self._name,
         ]
 
-    @property
-    def turns(self) -> gr.State:
-        """The conversation of the session."""
-        return self._turns
-
     def refreshed(self, corpus: str | None = None, page: str | None = None) -> list[Any]:
         """The status line, and the pages and the corpora that can be chosen."""
         names = self._assistant.corpora()
@@ -169,7 +164,18 @@ class ChatTab:
         value = page if (page, page) in pages else ""
         return [status, gr.update(choices=pages, value=value), choice]
 
-    def reopened(self, turns: Turns, corpus: str | None = None) -> Any:
+    def reopens(self, event: Any) -> None:
+        """After that event the opening screen tells of other papers."""
+        drawn = event.then(
+            self._reopened,
+            [self._turns, self._options.corpus],
+            [self.widgets.transcript],
+            js=_BEGAN.format("reopen"),
+            **PRIVATE,
+        )
+        _when_over(drawn, "reopen")
+
+    def _reopened(self, turns: Turns, corpus: str | None = None) -> Any:
         """The opening screen once the corpus has changed under it."""
         return gr.skip() if turns else self.chat.opening(corpus)
 

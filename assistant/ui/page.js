@@ -9,7 +9,7 @@
   let listElement = null;
   let current = sessionStorage.getItem(PREFIX + "current");
   let wanted = null;
-  // What is going on: a conversation opens, an answer comes. A question asked meanwhile is held.
+  // What is going on: a conversation opens, an answer comes, papers were added. A question asked meanwhile is held.
   const busy = new Set(["open"]);
   let held = null;
 
@@ -20,8 +20,8 @@
     else does();
   }
 
-  page.began = (inputs) => {
-    busy.add("ask");
+  page.began = (what, inputs) => {
+    busy.add(what);
     return inputs;
   };
 

@@ -85,9 +85,7 @@ def page(assistant: "Assistant") -> gr.Blocks:
         blocks.load(chat.refreshed, chosen, refreshed, **PRIVATE)
         chat.opened.then(chat.refreshed, chosen, refreshed, **PRIVATE)
         upload.done.then(chat.refreshed, chosen, refreshed, **PRIVATE)
-        upload.done.then(
-            chat.reopened, [chat.turns, options.corpus], [chat.widgets.transcript], **PRIVATE
-        )
+        chat.reopens(upload.done)
     blocks.state_session_capacity = _SESSIONS
     blocks.queue(max_size=limits.waiting, default_concurrency_limit=limits.concurrent)
     return blocks  # type: ignore[no-any-return]
