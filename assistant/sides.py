@@ -24,6 +24,7 @@ from assistant.verify.wording import quantities, words
 DIFFER = "The sources differ:"
 # Two abstracts of one work share four words in five; two on one topic seldom share one in three.
 _SAME = 0.6
+_WORD = re.compile(r"\w+")
 _FEWEST = 8
 _LOOKED_AT = 8
 # Of 273 questions that our corpus answers, 3 find so much of their words and meaning in two papers;
@@ -196,7 +197,7 @@ def _shares(mine: frozenset[str], theirs: frozenset[str], share: float) -> bool:
 
 @lru_cache(maxsize=1_000)
 def _rough(text: str) -> frozenset[str]:
-    return frozenset(text.lower().split())
+    return frozenset(_WORD.findall(text.lower()))
 
 
 def _tells_the_same(hit: ScoredPaper, other: ScoredPaper) -> bool:

@@ -53,6 +53,9 @@ def test_of_papers_that_are_nearly_the_same_the_best_placed_stays() -> None:
     text = " ".join(f"{a}{b}qo" for a in "bcdfghjk" for b in "aeiou")
     copies = [text, f"{text} indeed", text.replace("beqo", "other"), "Owls hunt at night."]
     assert [hit.paper.abstract for hit in collapsed(ranking(*copies)).papers] == [text, copies[3]]
+    # Not every text has blanks between its words.
+    unspaced = text.replace(" ", "，")
+    assert len(collapsed(ranking(unspaced, f"{unspaced}，other")).papers) == 1
     changed = ranking(text, text.replace("beqo", "700"))
     assert collapsed(changed) is changed
     apart = ranking("Owls hunt at night.", "Bees dance by day.")
