@@ -13,12 +13,7 @@ Examples:
 
 def register(app: typer.Typer) -> None:
     """Adds the verb; what follows it is read by the evals themselves."""
-    app.command(
-        "bench",
-        epilog=_EPILOG,
-        add_help_option=False,
-        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    )(bench)
+    app.command("bench", epilog=_EPILOG, **evaluation.FORWARDED)(bench)
 
 
 def bench(

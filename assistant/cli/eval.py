@@ -1,6 +1,7 @@
 """`assistant eval`: the evals, which have options of their own."""
 
 import os
+from typing import Any
 
 import typer
 
@@ -14,15 +15,16 @@ Examples:
   assistant eval make questions.jsonl
   assistant eval gate"""
 
+FORWARDED: dict[str, Any] = {
+    "add_help_option": False,
+    "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
+}
+"""How a verb is wired whose options the evals read themselves."""
+
 
 def register(app: typer.Typer) -> None:
     """Adds the verb; what follows it is read by the evals themselves."""
-    app.command(
-        "eval",
-        epilog=_EPILOG,
-        add_help_option=False,
-        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    )(measure)
+    app.command("eval", epilog=_EPILOG, **FORWARDED)(measure)
 
 
 def measure(

@@ -27,8 +27,7 @@ class Figure(NamedTuple):
     @property
     def spread(self) -> tuple[float, float]:
         """The quartiles."""
-        low, high = np.percentile(self.values, (25, 75))
-        return float(low), float(high)
+        return _quartiles(self.values)
 
 
 class Goal(NamedTuple):
@@ -63,8 +62,12 @@ class Ratio(NamedTuple):
     @property
     def spread(self) -> tuple[float, float]:
         """The quartiles."""
-        low, high = np.percentile(self.values, (25, 75))
-        return float(low), float(high)
+        return _quartiles(self.values)
+
+
+def _quartiles(values: Sequence[float]) -> tuple[float, float]:
+    low, high = np.percentile(values, (25, 75))
+    return float(low), float(high)
 
 
 class Wanted(NamedTuple):
