@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from browser import Readers, Visit, chromium, readers, serving  # noqa: F401
@@ -6,7 +7,7 @@ from keeping import BATS, MOTHS, OWLS, Keeping, keeping, kept, record, write_pag
 from stub_assistant import answer, sentence
 
 from assistant import Assistant, config
-from assistant.records import answer_record
+from assistant.records import answer_record, plain
 from assistant.ui.chat import Chat
 from assistant.ui.conversation import Asked, ChatTurn, turns_of
 from assistant.ui.corpora import Each
@@ -102,7 +103,8 @@ def test_a_question_of_a_conversation_goes_to_the_corpus_of_the_first(
 def test_a_conversation_over_a_corpus_that_is_gone_can_be_read_on(assistant: Assistant) -> None:
     gone = turn(Asked(corpus="was-here"))
     chat = Chat(assistant)
-    shown = chat.stopped([gone], "c")
+    stored = {**plain(replace(gone, record=None)), "record": gone.record}
+    shown = chat.opened([stored], "c")
     assert shown.turns == [gone]
     assert "no longer in the corpus" in chat.sources([gone], 0)
     told = list(chat.answer("And now?", [gone], Asked(), "c"))[-1]

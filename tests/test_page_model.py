@@ -95,6 +95,43 @@ def test_text_streams_and_can_be_stopped_and_what_came_is_said_to_be_partial(
     visit.page.wait_for_selector("#transcript .sentence.supported")
 
 
+def test_who_leaves_for_a_new_conversation_ends_the_answer_and_finds_it_later(
+    visit: Visit, server: Provider
+) -> None:
+    server.enqueue(slowly)
+    visit.page.locator(QUESTION).fill(SERVING)
+    visit.page.locator(QUESTION).press("Enter")
+    visit.page.locator("#live .turn[aria-busy=true]").get_by_text("word3").wait_for()
+    visit.page.get_by_role("button", name="New conversation").click()
+    visit.page.wait_for_selector("#transcript .opening")
+    server.enqueue(says(STORES))
+    visit.ask(SERVING)
+    visit.last(".sentence.supported").wait_for()
+    visit.page.locator(".conversation-open").last.click()
+    visit.page.get_by_text("Stopped here: this answer is partial").wait_for()
+    assert visit.page.locator("#transcript .turn").count() == 1
+    assert visit.page.locator("#live .turn").count() == 0
+
+
+def test_the_conversation_of_an_answer_under_way_can_be_deleted(
+    visit: Visit, server: Provider
+) -> None:
+    server.enqueue(slowly)
+    visit.page.locator(QUESTION).fill(SERVING)
+    visit.page.locator(QUESTION).press("Enter")
+    visit.page.locator("#live .turn[aria-busy=true]").get_by_text("word3").wait_for()
+    visit.page.get_by_role("button", name="Stop").click()
+    visit.turns(1)
+    visit.last('[data-act="retry"]').first.wait_for()
+    server.enqueue(slowly)
+    visit.last('[data-act="retry"]').first.click()
+    visit.page.locator("#live .turn[aria-busy=true]").get_by_text("word3").wait_for()
+    visit.page.locator(".conversation-delete").click()
+    visit.page.wait_for_selector("#transcript .opening")
+    visit.page.wait_for_function("!document.querySelector('.conversation-open')")
+    assert not any("conversation:" in name for name in visit.stored())
+
+
 def test_a_sentence_carries_its_sign_while_the_rest_streams(visit: Visit, server: Provider) -> None:
     done = threading.Event()
 

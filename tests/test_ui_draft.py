@@ -144,6 +144,9 @@ def test_checking_can_be_stopped(chromium: Browser) -> None:  # noqa: F811
         expect(page.locator(".draft-sentence").first).to_be_visible()
         page.get_by_role("button", name="Stop").click()
         expect(page.locator(".draft-tally")).to_contain_text("not looked at")
+        # Nothing that was under way comes after it.
+        page.wait_for_timeout(1_000)
+        expect(page.locator(".draft-tally")).to_contain_text("not looked at")
 
 
 def _slowly(text: str) -> tuple[Sentence, ...]:

@@ -27,6 +27,7 @@ from assistant.ui.conversation import (
 from assistant.ui.corpora import Each, catalog_of, over
 from assistant.ui.opening import Openings, opening_html
 from assistant.ui.sources import EMPTY, sources_html
+from assistant.ui.stopping import Stop, until
 from assistant.ui.transcript import live_html, transcript_html
 
 if TYPE_CHECKING:
@@ -57,9 +58,14 @@ class Chat:
         self._openings = Each(assistant, Openings)
 
     def answer(
-        self, question: str, turns: Sequence[ChatTurn], asked: Asked, name: str
+        self,
+        question: str,
+        turns: Sequence[ChatTurn],
+        asked: Asked,
+        name: str,
+        stop: Stop | None = None,
     ) -> Iterator[Shown]:
-        """The question's answer as it comes; `turns` are those before it."""
+        """The question's answer as it comes, or until a stop; `turns` are those before it."""
         before = list(turns)
         if before:
             asked = asked._replace(corpus=corpus_of(before))
@@ -67,11 +73,9 @@ class Chat:
         try:
             self._check(live, before)
             yield Shown(live=live_html(live, len(before)), turns=[*before, live], question="")
-            judged: list[Sentence] = []
-            for grown in self._steps(live, before, judged):
+            for grown, judged in until(stop or Stop(), self._steps(live, before)):
                 live = grown
-                shown = live_html(live, len(before), judged)
-                yield Shown(live=shown, turns=[*before, live])
+                yield Shown(live=live_html(live, len(before), judged), turns=[*before, live])
         except AssistantError as error:
             live = replace(live, trouble=str(error))
         except Exception:
@@ -88,13 +92,14 @@ class Chat:
             raise UsageError(f"a conversation has {MOST_TURNS} questions at most: start a new one")
 
     def _steps(
-        self, live: ChatTurn, before: Sequence[ChatTurn], judged: list[Sentence]
-    ) -> Iterator[ChatTurn]:
+        self, live: ChatTurn, before: Sequence[ChatTurn]
+    ) -> Iterator[tuple[ChatTurn, Sequence[Sentence]]]:
         """The turn as it grows, and at last whole; a partial answer is kept when it breaks off.
 
-        The sentences that a verdict is known of gather in `judged`.
+        With it come the sentences that a verdict is known of.
         """
         asked, last = live.asked, 0.0
+        judged: tuple[Sentence, ...] = ()
         stream = over(self._assistant, asked.corpus).ask(
             live.question,
             history=history(before),
@@ -108,20 +113,16 @@ class Chat:
                 if isinstance(part, str):
                     live = replace(live, partial=live.partial + part)
                 else:
-                    judged.append(part)
+                    judged = (*judged, part)
                 # A verdict is shown at once: the next word may be long in coming.
                 if not isinstance(part, str) or monotonic() - last >= _FRAME_S:
-                    yield live
+                    yield live, judged
                     last = monotonic()
-            yield replace(live, partial="", record=answer_record(stream.answer()))
+            yield replace(live, partial="", record=answer_record(stream.answer())), judged
         except AssistantError as error:
-            yield replace(live, trouble=str(error))
+            yield replace(live, trouble=str(error)), judged
         finally:
             stream.close()
-
-    def stopped(self, turns: Sequence[ChatTurn], name: str) -> Shown:
-        """What stands once the reader had enough."""
-        return self._whole(list(turns), name)
 
     def opened(self, given: object, name: str, corpus: str | None = None) -> Shown:
         """A conversation that the browser kept, or a new one over a corpus."""

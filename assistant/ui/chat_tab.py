@@ -13,6 +13,7 @@ from assistant.ui.chat import Chat, Shown, number_of
 from assistant.ui.conversation import Asked, ChatTurn, corpus_of
 from assistant.ui.corpora import over, usual
 from assistant.ui.sources import EMPTY
+from assistant.ui.stopping import Stop
 
 if TYPE_CHECKING:
     from assistant.build import Assistant
@@ -65,6 +66,7 @@ class ChatTab:
         # Plain values: a callable would be asked again at load, after the browser's conversation
         # has been opened, and would put it out of mind.
         self._name: gr.State = gr.State("")
+        self._stopping: gr.State = gr.State(Stop())
         self._editing: gr.State = gr.State(None)
         with gr.Row(elem_classes="desk"):
             with gr.Column(scale=3, min_width=320, elem_classes="talk"):
@@ -99,7 +101,7 @@ class ChatTab:
 
     def _wire(self) -> None:
         transcript, question = self.widgets.transcript, self.widgets.question
-        state = [self._turns, self._name, *self._options]
+        state = [self._turns, self._name, self._stopping, *self._options]
         asked: dict[str, Any] = {"js": _BEGAN.format("ask"), **PRIVATE}
         asks = [
             gr.on(
@@ -116,10 +118,8 @@ class ChatTab:
         for one in asks:
             _when_over(one, "ask")
         parts = list(self.widgets)
-        # First the end, then what stands: a late word must not come after it.
-        ended = self._stop.click(None, cancels=asks, **PRIVATE)
-        stopped = ended.then(self._stopped, [self._turns, self._name], self._outputs, **PRIVATE)
-        _when_over(stopped, "stop")
+        # It waits in no queue: what it ends may be what fills it.
+        _when_over(self._stop.click(Stop.want, [self._stopping], queue=False, **PRIVATE), "stop")
         transcript.edit(
             self._edited, [self._turns], [question, self._editing, self._editing_note], **PRIVATE
         )
@@ -130,9 +130,7 @@ class ChatTab:
         transcript.show(self._shown, [self._turns], [self.widgets.sources], **PRIVATE)
         transcript.export(self._exported, [self._turns], [self._file], **PRIVATE)
         corpus = self._options.corpus
-        self.opened = transcript.open(
-            self._opened, [corpus], [*self._outputs, corpus], cancels=asks, **PRIVATE
-        )
+        self.opened = transcript.open(self._opened, [corpus], [*self._outputs, corpus], **PRIVATE)
         """The event after which another corpus may be shown."""
         _when_over(self.opened, "open")
         # A conversation keeps its corpus: another corpus is another conversation.
@@ -182,50 +180,51 @@ class ChatTab:
     # What the events do
 
     def _submitted(
-        self, question: str, editing: int | None, turns: Turns, name: str, *options: Any
+        self, question: str, editing: int | None, turns: Turns, *state: Any
     ) -> Iterator[list[Any]]:
+        name, stop, *options = state
         before = turns if editing is None else turns[:editing]
-        yield from self._run(question, before, asked_by(*options), name)
+        yield from self._run(question, before, asked_by(*options), name, stop)
 
     def _asked(
-        self, event: gr.EventData, editing: int | None, turns: Turns, name: str, *options: Any
+        self, event: gr.EventData, editing: int | None, turns: Turns, *state: Any
     ) -> Iterator[list[Any]]:
         data = _data(event)
         # A question out of the box may change an earlier one; an example never does.
         replaced = editing if data.get("typed") else None
-        yield from self._submitted(str(data.get("question", "")), replaced, turns, name, *options)
+        yield from self._submitted(str(data.get("question", "")), replaced, turns, *state)
 
-    def _again(self, event: gr.EventData, turns: Turns, name: str, *_: Any) -> Iterator[list[Any]]:
+    def _again(
+        self, event: gr.EventData, turns: Turns, name: str, stop: Stop, *_: Any
+    ) -> Iterator[list[Any]]:
         data = _data(event)
         with _told():
             turn = turns[number_of(data, turns)]
         aside = tuple(map(str, data.get("without", ())))
         without = tuple(dict.fromkeys((*turn.asked.without, *aside)))
-        yield from self._run(turn.question, turns, turn.asked._replace(without=without), name)
+        asked = turn.asked._replace(without=without)
+        yield from self._run(turn.question, turns, asked, name, stop)
 
     def _retried(
-        self, event: gr.EventData, turns: Turns, name: str, *_: Any
+        self, event: gr.EventData, turns: Turns, name: str, stop: Stop, *_: Any
     ) -> Iterator[list[Any]]:
         data = _data(event)
         with _told():
             number = number_of(data, turns)
         turn, model = turns[number], data.get("model")
         asked = turn.asked._replace(fresh=True, model=str(model) if model else turn.asked.model)
-        yield from self._run(turn.question, turns[:number], asked, name)
+        yield from self._run(turn.question, turns[:number], asked, name, stop)
 
     def _run(
-        self, question: str, before: Sequence[ChatTurn], asked: Asked, name: str
+        self, question: str, before: Sequence[ChatTurn], asked: Asked, name: str, stop: Stop
     ) -> Iterator[list[Any]]:
         name = name or uuid4().hex
-        for shown in self.chat.answer(question, before, asked, name):
+        for shown in self.chat.answer(question, before, asked, name, stop):
             yield [*_updates(shown), *self._rest(name, busy=shown.transcript is None)]
 
     def _rest(self, name: str, *, busy: bool) -> list[Any]:
         """Ask or Stop, the conversation's name; and an edit is over once it is asked."""
         return [gr.update(visible=not busy), gr.update(visible=busy), None, "", name]
-
-    def _stopped(self, turns: Turns, name: str) -> list[Any]:
-        return [*_updates(self.chat.stopped(turns, name)), *self._rest(name, busy=False)]
 
     def _opened(self, event: gr.EventData, corpus: str | None = None) -> list[Any]:
         data = _data(event)

@@ -15,6 +15,7 @@ from assistant.plural import counted
 from assistant.records import TEXT_LIMIT
 from assistant.schema import Sentence
 from assistant.ui.corpora import over
+from assistant.ui.stopping import Stop, until
 
 if TYPE_CHECKING:
     from assistant.build import Assistant
@@ -36,7 +37,7 @@ def draft_tab(
     assistant: "Assistant", corpus: gr.Dropdown | None = None, as_of: gr.Textbox | None = None
 ) -> None:
     """The tab's parts; `corpus` and `as_of` say what a text is held against."""
-    so_far = gr.State(Checked())
+    stopped = gr.State(Stop())
     text = gr.Textbox(
         label="Your text: each sentence is checked against the corpus (Ctrl+Enter)",
         placeholder="Paste a paragraph, of related work say.",
@@ -49,23 +50,22 @@ def draft_tab(
             "Check against the corpus", variant="primary", scale=0, min_width=280,
             elem_classes="draft-check",
         )  # fmt: skip
-        stop = gr.Button("Stop", scale=0, min_width=100)
+        enough = gr.Button("Stop", scale=0, min_width=100)
     found = gr.HTML(checked_html(Checked()), js_on_load=None, apply_default_css=False)
 
     def checked(
-        words: str | None, corpus: str | None = None, as_of: str | None = None
-    ) -> Iterator[tuple[Checked, str]]:
-        for now in check_text(assistant, words or "", corpus, as_of or None):
-            yield now, checked_html(now)
-
-    def stopped(now: Checked) -> tuple[Checked, Any]:
-        html = checked_html(now, stopped=True) if now.left else gr.skip()
-        return now._replace(left=0), html
+        words: str | None, stop: Stop, corpus: str | None = None, as_of: str | None = None
+    ) -> Iterator[str]:
+        now = Checked()
+        for now in until(stop, check_text(assistant, words or "", corpus, as_of or None)):
+            yield checked_html(now)
+        if now.left:
+            yield checked_html(now, stopped=True)
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    asked = [text, *(one for one in (corpus, as_of) if one is not None)]
-    running = check.click(checked, asked, [so_far, found], **quiet)
-    stop.click(stopped, so_far, [so_far, found], cancels=[running], **quiet)
+    asked = [text, stopped, *(one for one in (corpus, as_of) if one is not None)]
+    check.click(checked, asked, found, **quiet)
+    enough.click(Stop.want, stopped, queue=False, **quiet)
 
 
 def check_text(

@@ -9,9 +9,11 @@
   let listElement = null;
   let current = sessionStorage.getItem(PREFIX + "current");
   let wanted = null;
-  // What is going on: a conversation opens, an answer comes, papers were added. A question asked meanwhile is held.
+  // What is going on: a conversation opens, an answer comes, papers were added. A question asked meanwhile is held;
+  // another conversation wished for meanwhile opens first.
   const busy = new Set(["open"]);
   let held = null;
+  let leaving = null;
 
   const page = (window.assistantPage = {});
 
@@ -29,10 +31,11 @@
     busy.delete(what);
     // Gradio forgets an event only once all that follows it is under way.
     setTimeout(() => {
-      if (busy.size || !held) return;
-      const does = held;
-      held = null;
-      does();
+      if (busy.size) return;
+      const does = leaving || held;
+      if (leaving) leaving = null;
+      else held = null;
+      does?.();
     });
   };
 
@@ -290,22 +293,44 @@
   }
 
   function open(id) {
-    setCurrent(id);
     type(box(), "");
+    away(() => {
+      setCurrent(id);
+      busy.add("open");
+      send("open", { id: id || "", turns: id ? stored(id) : null });
+      drawList();
+      focusQuestion();
+    });
+  }
+
+  // Who leaves a conversation wants no more of its answer; what came of it is kept.
+  function away(does) {
     held = null;
-    busy.add("open");
-    send("open", { id: id || "", turns: id ? stored(id) : null });
-    drawList();
-    focusQuestion();
+    if (!busy.size) return void does();
+    leaving = does;
+    stopAsking();
+  }
+
+  function stopAsking() {
+    if (!leaving || !busy.has("ask")) return;
+    document.querySelector("#stop")?.click();
+    // It is there once the answer has begun.
+    setTimeout(stopAsking, 250);
   }
 
   page.fresh = () => open(null);
 
   function remove(id) {
-    localStorage.removeItem(PREFIX + "conversation:" + id);
-    localStorage.setItem(INDEX, JSON.stringify(index().filter((one) => one.id !== id)));
-    if (id === current) open(null);
-    else drawList();
+    const forget = () => {
+      localStorage.removeItem(PREFIX + "conversation:" + id);
+      localStorage.setItem(INDEX, JSON.stringify(index().filter((one) => one.id !== id)));
+      drawList();
+    };
+    if (id !== current) return void forget();
+    away(() => {
+      forget();
+      open(null);
+    });
   }
 
   page.list = (element) => {
