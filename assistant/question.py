@@ -59,6 +59,7 @@ _NAME = re.compile(
     r"|[A-Z]\w*(?:-\w+)+|\d[\w-]*[A-Z]\w*|[a-z]{1,3}-?[A-Z]\w+)"
     r"|(?<=[a-z,;:] )[A-Z][a-z]{2,}\w*"
 )
+_CAPITALS = re.compile(r"[A-Z][\w-]*(?: [A-Z][\w-]*)+")
 # fmt: off
 _TOO_COMMON = frozenset((
     "AI", "ML", "GPU", "GPUs", "CPU", "CPUs", "LLM", "LLMs", "CNN", "CNNs", "DNN", "DNNs", "NLP",
@@ -147,6 +148,20 @@ def names(question: str) -> list[str]:
     """
     found = (match.group().rstrip("-+") for match in _NAME.finditer(question))
     return list(dict.fromkeys(name for name in found if name and name not in _TOO_COMMON))
+
+
+def phrases(question: str) -> list[str]:
+    """The runs of capitalised words in `question`, which may be the beginning of a title.
+
+    A word that is large for its place alone is left out in a second reading.
+
+    >>> phrases("Compare Single Path One-Shot and MixPath.")
+    ['Compare Single Path One-Shot', 'Single Path One-Shot']
+    """
+    found = [match.group() for match in _CAPITALS.finditer(question)]
+    start = next((run for run in found if question.startswith(run) and run.count(" ") > 1), "")
+    shorter = [start.partition(" ")[2]] if start else []
+    return list(dict.fromkeys([*found[:1], *shorter, *found[1:]]))
 
 
 def content_words(question: str) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 from assistant.catalog import Catalog
 from assistant.generation import Index
 from assistant.late import Passage, Query, coverage, query, query_of
-from assistant.question import names
+from assistant.question import names, phrases
 from assistant.readings import Passages, Readings
 from assistant.schema import Encoder, Filters, Paper, ReadingEncoder, Reason, ScoredPaper, Vectors
 
@@ -119,8 +119,13 @@ class Retriever:
 
     def named(self, question: str) -> dict[str, str]:
         """The paper at home under each name that `question` gives, where there is just one."""
-        homes = {name: self._home(name) for name in names(question)}
-        return {name: paper_id for name, paper_id in homes.items() if paper_id}
+        titled = {phrase: self._titled(phrase) for phrase in phrases(question)}
+        homes = {phrase: paper_id for phrase, paper_id in titled.items() if paper_id}
+        # What is part of a title is no name of its own.
+        inside = " ".join(homes)
+        alone = [name for name in names(question) if name not in inside]
+        found = homes | {name: home for name in alone if (home := self._home(name))}
+        return dict(sorted(found.items(), key=lambda pair: question.find(pair[0])))
 
     def named_by_title(self, text: str) -> dict[str, str]:
         """The title of the paper that each name in `text` is the name of, in order."""
@@ -131,6 +136,14 @@ class Retriever:
             for name, id_ in homes.items()
             if name.casefold() in titles[id_].casefold()
         }
+
+    def _titled(self, phrase: str) -> str | None:
+        """The one paper whose title has the phrase."""
+        hits = self._index.lexical.search(phrase, _NAMESAKES, self._only)
+        wanted = re.compile(rf"(?<![\w-]){re.escape(phrase)}(?![\w-])", re.IGNORECASE)
+        papers = self._catalog.papers([hit.paper_id for hit in hits])
+        owners = [paper.paper_id for paper in papers if wanted.search(paper.title)]
+        return owners[0] if len(owners) == 1 else None
 
     def _home(self, name: str) -> str | None:
         hits = self._index.lexical.search(name, _NAMESAKES, self._only)

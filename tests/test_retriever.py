@@ -172,6 +172,14 @@ def test_a_name_of_two_papers_or_of_none_leads_nowhere(corpus: Corpus) -> None:
     assert corpus.retriever.named("Who made GaugeSet-5 and UnknownNet?") == {}
 
 
+def test_the_words_of_one_title_are_a_name_and_its_parts_are_none(corpus: Corpus) -> None:
+    pollen, compost, owls = corpus.ids(POLLEN, COMPOST, OWLS)
+    named = corpus.retriever.named("Compare Counting Pollen Grains with OwlEar.")
+    assert named == {"Counting Pollen Grains": pollen, "OwlEar": owls}
+    for asked in ("How do Compost Sensors fail?", "Compost Sensors: why?"):
+        assert corpus.retriever.named(asked) == {"Compost Sensors": compost}
+
+
 def test_part_of_a_name_is_no_name(corpus: Corpus) -> None:
     assert corpus.retriever.named("What is Gauge-5 or OwlEar-XT?") == {}
     assert corpus.retriever.named("What are Calls-7, NightCalls-77 and GlacierMe5h?") == {}
