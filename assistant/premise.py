@@ -60,7 +60,8 @@ _ENDS = re.compile(
 )
 _VAGUE_WORDS = """
     extra additional any prior large small significant further explicit need any loss cost more
-    other new original specific single same training model models method data task tasks quality
+    other new ones original specific single same training model models method data task tasks
+    quality
     accuracy performance information learning network networks image images results work change
 """
 _VAGUE = frozenset(map(stem, _VAGUE_WORDS.split()))
@@ -87,7 +88,7 @@ _OWN = re.compile(r"\b(?:we|our|ours|it|proposed|this (?:method|model|approach|w
 _DENIED_VERB = re.compile(r"\b(?:not|n't|never|cannot|no)\s+(?:[\w-]+\s+){0,4}$", re.I)
 _YES_NO = re.compile(r"^(?:is|are|does|do|did|can|was|were|has|have)\b|\bany\b|\bwhether\b", re.I)
 _NO_BEST = re.compile(
-    r"\bno (?:single |one )?[\w-]+ (?:is|are|was|were) (?:[\w-]+ )?"
+    r"\bno (?:single |one )?(?P<of>[\w-]+) (?:is|are|was|were) (?:[\w-]+ )?"
     r"(?:optimal|best|better|superior)\b[^,;(]*",
     re.I,
 )
@@ -236,7 +237,8 @@ def _no_best(question: str, title: str, passages: Sequence[Passage]) -> Contrary
     if not _BEST.search(question) or _denies(question):
         return None
     for passage in passages:
-        if match := _NO_BEST.search(passage.text):
+        match = _NO_BEST.search(passage.text)
+        if match and stem(match["of"].lower()) in _stems(question):
             return Contrary(f"“{match.group().strip()}”", passage)
     return None
 
@@ -262,7 +264,8 @@ def _denied(text: str) -> Iterator[tuple[str, str]]:
     for match in _WITHOUT.finditer(text):
         what = _ENDS.split(match["what"])[0].split()[:4]
         quote = text[match.start() : match.start("what")] + " ".join(what)
-        yield from ((one, quote.strip()) for one in _stems(" ".join(what)) - _VAGUE)
+        # What is denied is what the words end on: "without deep layer stacking" denies no layers.
+        yield from ((one, quote.strip()) for one in _stems(what[-1] if what else "") - _VAGUE)
     for pattern in (_FREE, _NOT_NEEDED):
         for match in pattern.finditer(text):
             yield from ((one, match.group()) for one in _stems(match["what"]) - _VAGUE)

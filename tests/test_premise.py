@@ -15,7 +15,7 @@ from assistant.records import answer_record
 from assistant.restored import answer_of
 from assistant.schema import Evidence
 from assistant.ui.answers import answer_html
-from evals.dataset import FITTED, Sample, load
+from evals.dataset import ASKED, FITTED, Sample, load
 from evals.make import made
 
 TITLE = "KelpNet: Counting Kelp from the Air"
@@ -23,7 +23,8 @@ ABSTRACT = (
     "Kelp forests are counted by divers. We present KelpNet, which counts kelp in 480 photographs"
     " without labels and needs no calibration. KelpNet is species-agnostic. It runs on a Jetson and"
     " reduces memory and energy by 3 times. On COCO, KelpNet outperforms SeaFormer. No single"
-    " camera is best in all weather. RingNet does not perform better than random guessing."
+    " camera is best in all weather. KelpNet runs without leaving modest harbours. RingNet does not"
+    " perform better than random guessing."
 )
 
 
@@ -73,6 +74,8 @@ def test_what_the_abstract_says_otherwise_is_told(question: str, reason: str) ->
         "How much more energy efficient is KelpNet than divers?",
         "Is RingNet better than random guessing?",
         "What is KelpNet?",
+        "Which forests does KelpNet find fastest, and how many divers does it spare at best?",
+        "What lets KelpNet do with modest boats?",
     ],
 )
 def test_what_the_abstract_does_not_deny_is_left_alone(question: str) -> None:
@@ -110,15 +113,15 @@ def test_no_question_that_an_abstract_answers_is_said_to_be_wrong(
     abstracts: dict[str, list[Passage]],
 ) -> None:
     answerable = [one for one in load((*FITTED, "injected")) if one.relevant]
-    assert len(answerable) == 393
+    assert len(answerable) == 393 + 249
     assert fired(answerable, abstracts) == []
 
 
-def test_of_the_false_premises_of_our_own_questions_a_fifth_is_named(
+def test_of_the_false_premises_that_the_rules_were_written_for_a_sixth_is_named(
     abstracts: dict[str, list[Passage]],
 ) -> None:
-    false = [one for one in load(FITTED) if one.subkind == "false_premise"]
-    assert len(fired(false, abstracts)) >= 0.2 * len(false)
+    false = [one for one in load(ASKED) if one.subkind == "false_premise"]
+    assert len(fired(false, abstracts)) >= len(false) / 6
 
 
 def test_of_questions_made_with_another_number_a_third_is_named_and_of_the_same_none_with_its_own(
