@@ -3,6 +3,7 @@
 Each sentence of a paper has the probability that the answer needs it (relevance.py).
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +32,16 @@ class Quote:
     passage: Passage
     probability: float
 
+    @property
+    def words(self) -> int:
+        """How many words it takes."""
+        return len(trimmed(self.passage.text).split())
+
+    @property
+    def worth(self) -> float:
+        """What it is likely to bring for the words it takes."""
+        return self.probability / math.sqrt(max(1, self.words))
+
 
 Quoted = tuple[ScoredPaper, list[Quote]]
 """A paper, and what is quoted of it."""
@@ -54,20 +65,20 @@ def _is_link(text: str) -> bool:
     return bool(LINK.search(text) and _ONLY_LINK.match(text))
 
 
-def choose(found: Sequence[Quote], max_words: int, share: float) -> list[Quote]:
-    """The likeliest sentences within `max_words`, at least one, in reading order.
+def choose(found: Sequence[Quote], max_words: int, floor: float) -> list[Quote]:
+    """The sentences worth their words, within `max_words`, in the order given.
 
-    They are enough once they hold `share` of the sentences that the answer is expected to need.
+    A sentence is worth the probability that it is needed by the root of its words; those below
+    `floor` are left out, but the worthiest of the first paper is always there.
     """
-    chosen: list[Quote] = []
-    left, wanted = max_words, share * sum(quote.probability for quote in found)
-    for quote in sorted(found, key=lambda quote: -quote.probability):
-        words = len(trimmed(quote.passage.text).split())
-        if not chosen or (words <= left and wanted > 0):
+    ranked = sorted(found, key=lambda quote: -quote.worth)
+    first = [one for one in ranked if one.passage.paper_id == found[0].passage.paper_id][:1]
+    chosen, left = first, max_words - sum(quote.words for quote in first)
+    for quote in ranked:
+        if quote not in chosen and quote.worth >= floor and quote.words <= left:
             chosen.append(quote)
-            left -= words
-            wanted -= quote.probability
-    return sorted(chosen, key=lambda quote: quote.passage.start)
+            left -= quote.words
+    return [quote for quote in found if quote in chosen]
 
 
 _OPENING = re.compile(

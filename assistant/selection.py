@@ -1,6 +1,9 @@
 """A ranking -> the papers that an answer quotes, and how many words each may have."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from assistant import question as questions
 from assistant.quoting import Quote, Quoted, choose, quotes
@@ -8,12 +11,10 @@ from assistant.relevance import Relevance
 from assistant.retriever import Ranking
 from assistant.schema import ScoredPaper
 
-# Closer than this, a sentence of the second paper is worth its words: the right paper is cited more
-# often, and no fewer facts stand (evals/experiments.md).
-_CLOSE = 3.0
-# Enough is quoted once this share of the sentences that an answer is expected to need stands.
-SHARE = 0.65
-_SECOND_WORDS = 30
+FLOOR = 0.0445
+"""What a quoted sentence is worth at least: probability by the root of its words."""
+# How soon the second paper stops counting as its score falls behind.
+_TRUST = 0.5
 _WORDS_EACH = 50
 _UNNAMED = 4
 _MOST = 6
@@ -42,18 +43,29 @@ def quoted(
     if wants_several(ranking.question, homes):
         papers = several(ranking, homes)
         each = max(_WORDS_EACH, max_words // len(papers))
-        return [(hit, _chosen(model, ranking, question, hit, each)) for hit in papers]
-    first, *others = ranking.papers
-    if not others or first.score - others[0].score >= _CLOSE:
-        return [(first, _chosen(model, ranking, question, first, max_words))]
-    return [
-        (first, _chosen(model, ranking, question, first, max_words - _SECOND_WORDS)),
-        (others[0], _chosen(model, ranking, question, others[0], _SECOND_WORDS)),
+        return [
+            (hit, choose(_quotes(model, ranking, question, hit), each, FLOOR)) for hit in papers
+        ]
+    return _nearest(model, ranking, question, max_words)
+
+
+def _nearest(model: Relevance, ranking: Ranking, question: str, max_words: int) -> list[Quoted]:
+    """The best paper, and of the second what is worth its words though the first is likelier."""
+    near = ranking.papers[:2]
+    trust = np.exp([_TRUST * (hit.score - near[0].score) for hit in near])
+    trust /= trust.sum()
+    found = [
+        replace(quote, probability=quote.probability * float(share))
+        for hit, share in zip(near, trust, strict=True)
+        for quote in _quotes(model, ranking, question, hit)
     ]
+    chosen = choose(found, max_words, FLOOR)
+    first, *rest = (
+        (hit, [quote for quote in chosen if quote.passage.paper_id == hit.paper.paper_id])
+        for hit in near
+    )
+    return [first, *(pair for pair in rest if pair[1])]
 
 
-def _chosen(
-    model: Relevance, ranking: Ranking, question: str, hit: ScoredPaper, max_words: int
-) -> list[Quote]:
-    passages = ranking.passages[hit.paper.paper_id]
-    return choose(quotes(model, question, ranking.query, passages), max_words, SHARE)
+def _quotes(model: Relevance, ranking: Ranking, question: str, hit: ScoredPaper) -> list[Quote]:
+    return quotes(model, question, ranking.query, ranking.passages[hit.paper.paper_id])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from assistant.clean import for_terminal
 from assistant.errors import AssistantError, UsageError
-from evals.dataset import FITTED, SETS, load
+from evals.dataset import FITTED, KNOWN, SETS, load
 
 if TYPE_CHECKING:
     from evals.run import Options
@@ -84,7 +84,7 @@ HELP = {
 
 
 def _add_run(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--set", action="append", choices=SETS, help="these sets alone")
+    verb.add_argument("--set", action="append", choices=KNOWN, help="these sets alone")
     verb.add_argument("--questions", action="append", type=Path, help="a file of your own, instead")
     verb.add_argument("--limit", type=_positive, help="the first so many questions")
     verb.add_argument("--out", type=Path, help="folder to keep the run in, and to go on from")
@@ -268,7 +268,7 @@ def _check(given: argparse.Namespace) -> int:
     from evals.checks import check
     from evals.parts import opened
 
-    samples = load(given.questions or SETS)
+    samples = load(given.questions or KNOWN)
     with opened(given.data_folder, file=given.config) as assistant:
         papers = assistant.catalog.papers()
     faults = check(samples, {paper.title: paper.abstract for paper in papers})

@@ -12,9 +12,13 @@ from assistant.records import dumps, plain
 from assistant.schema import Turn
 
 DATA = Path(__file__).parent / "data"
-FITTED = ("dev", "single", "multi", "unanswerable")
+ASKED = ("dev", "single", "multi", "unanswerable")
+"""The sets that figures are told of."""
+FITTED = (*ASKED, "further")
 """The sets that quoting.json and refusal.json are fitted on."""
-SETS = (*FITTED, "removed", "injected")
+SETS = (*ASKED, "removed", "injected")
+"""The sets of a run, unless others are named."""
+KNOWN = (*SETS, "further")
 SINGLE = frozenset(("fact", "method", "result", "why", "definition"))
 KINDS = SINGLE | {"compare", "followup", "unanswerable", "injected"}
 SUBKINDS = frozenset(("not_stated", "false_premise", "near_miss", "out_of_corpus", "removed"))

@@ -95,7 +95,7 @@ def quoting_lines(found: Sequence[Case], unseen: Sequence[Floats], max_words: in
 def _quoted(case: Case, probabilities: Floats, max_words: int) -> str:
     pairs = zip(case.gold, probabilities, strict=True)
     quotes = [quoting.Quote(passage, float(one)) for passage, one in pairs]
-    chosen = quoting.choose(quotes, max_words, selection.SHARE)
+    chosen = quoting.choose(quotes, max_words, selection.FLOOR)
     return " ".join(quoting.trimmed(quote.passage.text) for quote in chosen)
 
 

@@ -24,7 +24,7 @@ from evals.trees import exported
 
 Floats = NDArray[np.float64]
 
-ALLOWED = 0.04
+ALLOWED = 0.045
 """The share of answerable questions that a probability of a half may decline."""
 # Inverse strengths of the ridge.
 _OF_REFUSAL = 0.1
@@ -40,6 +40,10 @@ _WEIGHTS: Mapping[Origin, float] = {
     "removed": 0.05,
     "plain": 0.2,
 }
+# "further" asks of each paper what another question had left aside, so it tells less of what people
+# ask first, and its unanswerable ones are many.
+_FURTHER = "further"
+_FURTHER_IN_QUOTING, _FURTHER_UNANSWERABLE = 0.25, 0.5
 
 
 def fit(cases: Sequence[Case]) -> Fitted:
@@ -54,7 +58,10 @@ def fit_quoting(cases: Sequence[Case]) -> Relevance:
     singles = [case for case in cases if case.origin == "single"]
     rows = np.concatenate([quoting_rows(case, axes) for case in singles])
     labels = np.concatenate([needed(case) for case in singles])
-    return Relevance(_logistic(relevance.FEATURES, rows, labels, strength=_OF_QUOTING), axes)
+    shares = [_FURTHER_IN_QUOTING if _is_further(case) else 1.0 for case in singles]
+    weights = np.repeat(shares, [len(case.gold) for case in singles])
+    fitted = _logistic(relevance.FEATURES, rows, labels, weights, strength=_OF_QUOTING)
+    return Relevance(fitted, axes)
 
 
 def axes_of(cases: Sequence[Case]) -> Floats:
@@ -80,13 +87,22 @@ def fit_refusal(cases: Sequence[Case], model: Relevance) -> Blended:
     """The probability that the corpus answers, a half where ALLOWED of the answerable decline."""
     rows = refusal_rows(cases, model)
     answerable = np.array([case.is_answerable for case in cases])
-    weights = np.array([_WEIGHTS[case.origin] for case in cases])
+    weights = np.array([_weight(case) for case in cases])
     unseen = np.zeros(len(cases))
     for train, test in splits(fold_of(grouped([case.papers for case in cases]))):
         unseen[test] = _blended(rows[train], answerable[train], weights[train]).odds(rows[test])
     singles = np.array([case.origin == "single" for case in cases])
     shift = -float(np.quantile(unseen[singles], ALLOWED))
     return replace(_blended(rows, answerable, weights), shift=round(shift, _DIGITS))
+
+
+def _weight(case: Case) -> float:
+    further = _is_further(case) and not case.is_answerable
+    return _WEIGHTS[case.origin] * (_FURTHER_UNANSWERABLE if further else 1.0)
+
+
+def _is_further(case: Case) -> bool:
+    return case.sample is not None and case.sample.set == _FURTHER
 
 
 def _blended(rows: Floats, labels: NDArray[np.bool_], weights: Floats) -> Blended:

@@ -13,7 +13,7 @@ from assistant.build import Assistant
 from assistant.config import EMBEDDED
 from assistant.schema import Answer, Verdict
 from assistant.verify import Judge
-from evals.dataset import FITTED, Sample, load
+from evals.dataset import ASKED, FITTED, Sample, load
 from evals.metrics import Estimate, mean, proportion
 from evals.parts import Answerer, opened, shipped, taken_apart
 from evals.rewording import rewordings
@@ -167,7 +167,7 @@ def measure(
     given: argparse.Namespace, progress: Progress = lambda done, of: None
 ) -> dict[str, Stable]:
     """All figures over the questions that were given."""
-    samples = chosen(load(given.questions or given.set or FITTED))[: given.limit]
+    samples = chosen(load(given.questions or given.set or ASKED))[: given.limit]
     place = opened(given.data_folder, given.model, given.base_url, given.config)
     with place as assistant, _asked(assistant) as answerer:
         found = reworded(answerer, samples, progress)
@@ -179,7 +179,7 @@ def measure(
 
 def of_a_few(folder: Path, config: Path | None, progress: Progress) -> dict[str, Stable]:
     """The figures of few questions of each kind, reworded, over the index in `folder`."""
-    samples = chosen(load(FITTED))
+    samples = chosen(load(ASKED))
     with opened(folder, file=config) as assistant, quoting(assistant) as answerer:
         return figures(reworded(answerer, samples[:: len(samples) // _FEW], progress))
 

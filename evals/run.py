@@ -15,7 +15,7 @@ from evals.about import about
 from evals.cache import Cache
 from evals.cases import cases
 from evals.cost import Budget, Prices, preview, total
-from evals.dataset import Sample
+from evals.dataset import FITTED, Sample, load
 from evals.folds import fold_of, grouped, splits
 from evals.judging import Judging
 from evals.local_judge import LocalJudge
@@ -146,15 +146,22 @@ def cross_validated(
 
     judge = LocalJudge.of(assistant)
     with taken_apart(assistant) as parts:
-        found = cases(parts, samples)
-        asked: dict[str, Row] = {}
+        found = cases(parts, _fitted_on(samples))
+        wanted, asked = {sample.id for sample in samples}, dict[str, Row]()
         for train, test in splits(fold_of(grouped([case.papers for case in found]))):
             answerer = parts.pipeline(fit([found[place] for place in train]))
-            mine = [sample for place in test if (sample := found[place].sample)]
+            mine = [one for place in test if (one := found[place].sample) and one.id in wanted]
             for row in ask_all(answerer, mine, judge=judge):
                 asked[row.id] = row
             progress(len(asked), len(samples))
     return accounted([asked[sample.id] for sample in samples], samples)
+
+
+def _fitted_on(samples: Sequence[Sample]) -> list[Sample]:
+    """All that the shipped models were fitted on, where `samples` are of it; else themselves."""
+    if {sample.set for sample in samples} <= set(FITTED):
+        return load(FITTED)
+    return list(samples)
 
 
 def _finished(

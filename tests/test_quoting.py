@@ -18,9 +18,10 @@ def quoted(question: str, *sentences: str) -> list[str]:
     return [quote.passage.text for quote in found]
 
 
-def quote(start: int, words: int, probability: float) -> Quote:
+def quote(start: int, words: int, probability: float, paper_id: str = "p") -> Quote:
     text = " ".join(["word"] * words)
-    return Quote(Passage("p", start, start + 1, text, np.zeros((0, 64), np.float32)), probability)
+    states = np.zeros((0, 64), np.float32)
+    return Quote(Passage(paper_id, start, start + 1, text, states), probability)
 
 
 @pytest.mark.parametrize(
@@ -64,9 +65,9 @@ def test_nothing_has_no_quotes() -> None:
     assert quotes(quoting_model(), "How?", asked, []) == []
 
 
-def test_the_likeliest_sentences_are_chosen_in_reading_order() -> None:
+def test_the_worthiest_sentences_are_chosen_in_the_order_given() -> None:
     found = [quote(0, 10, 0.3), quote(1, 10, 0.2), quote(2, 10, 0.9)]
-    assert choose(found, 20, 1.0) == [found[0], found[2]]
+    assert choose(found, 20, 0.0) == [found[0], found[2]]
 
 
 def test_one_sentence_is_chosen_however_long_or_unlikely() -> None:
@@ -75,15 +76,21 @@ def test_one_sentence_is_chosen_however_long_or_unlikely() -> None:
 
 
 def test_a_sentence_too_long_is_left_out_and_a_shorter_one_taken() -> None:
-    found = [quote(0, 10, 0.9), quote(1, 15, 0.8), quote(2, 5, 0.7), quote(3, 1, 0.05)]
-    assert choose(found, 20, 1.0) == [found[0], found[2], found[3]]
+    found = [quote(0, 10, 0.9), quote(1, 15, 0.8), quote(2, 5, 0.2), quote(3, 1, 0.05)]
+    assert choose(found, 20, 0.0) == [found[0], found[2], found[3]]
 
 
-def test_enough_is_chosen_once_the_share_of_what_is_needed_stands() -> None:
-    found = [quote(0, 5, 0.1), quote(1, 5, 0.8), quote(2, 5, 0.6), quote(3, 5, 0.5)]
-    assert choose(found, 99, 0.3) == [found[1]]
-    assert choose(found, 99, 0.5) == [found[1], found[2]]
-    assert choose(found, 99, 0.9) == [found[1], found[2], found[3]]
+def test_a_long_sentence_has_to_be_likelier_than_a_short_one() -> None:
+    found = [quote(0, 16, 0.5), quote(1, 25, 0.5), quote(2, 4, 0.1), quote(3, 9, 0.5)]
+    assert choose(found, 99, 0.12) == [found[0], found[3]]
+    assert choose(found, 99, 0.10) == [found[0], found[1], found[3]]
+    assert choose(found, 99, 0.05) == found
+
+
+def test_of_the_first_paper_there_is_always_one() -> None:
+    found = [quote(0, 9, 0.01), quote(1, 9, 0.02), quote(0, 9, 0.9, paper_id="q")]
+    assert choose(found, 99, 0.1) == found[1:]
+    assert choose(found, 9, 0.1) == [found[1]]
 
 
 def test_of_nothing_nothing_is_chosen() -> None:

@@ -16,10 +16,6 @@ def rank(corpus: Corpus, question: str) -> Ranking:
     return corpus.retriever.rank(question, 12)
 
 
-def words(texts: list[str]) -> int:
-    return sum(len(text.split()) for text in texts)
-
-
 def scored(ranking: Ranking, *scores: float) -> Ranking:
     """The same papers, so far apart."""
     papers = [
@@ -81,16 +77,19 @@ def test_one_clear_paper_is_quoted_alone(corpus: Corpus) -> None:
     assert quotes
 
 
-def test_a_close_second_gets_a_few_words(corpus: Corpus) -> None:
+def test_the_closer_the_second_paper_the_more_of_it_is_worth_its_words(corpus: Corpus) -> None:
     question = "What freezes in the sensors of compost heaps?"
     ranking = rank(corpus, question)
-    close = scored(ranking, 5.0, 4.0)
-    (first, quotes), (second, few) = quoted(quoting_model(), close, question, [], 80)
-    assert (first, second) == close.papers
-    assert words([quote.passage.text for quote in quotes]) <= 50
-    assert len(few) == 1 or words([quote.passage.text for quote in few]) <= 30
-    far = scored(ranking, 5.0, 2.0)
-    assert len(quoted(quoting_model(), far, question, [], 80)) == 1
+
+    def of_second(margin: float) -> int:
+        near = scored(ranking, 5.0, 5.0 - margin)
+        (first, quotes), *rest = quoted(quoting_model(), near, question, [], 80)
+        assert first == near.papers[0]
+        assert quotes
+        assert [hit for hit, _ in rest] == list(near.papers[1:2]) * bool(rest)
+        return sum(len(few) for _, few in rest)
+
+    assert of_second(0.0) > of_second(4.0) == 0
 
 
 def test_a_lone_paper_has_no_second(corpus: Corpus) -> None:
