@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import cast
 
@@ -12,7 +13,7 @@ from test_layers import CEILING
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from threats import poisoned, tested
+from threats import poisoned, soak, tested
 from threats.ground import Ground
 from threats.rows import THREATS, Threat
 from threats.table import table
@@ -61,6 +62,19 @@ def test_a_row_counts_its_own_tests_and_what_is_skipped_does_not_pass() -> None:
         tested.Ran("test_b", "test_three[x]", False),
     ]
     assert tested.held(row, ran) == "1 of 2 tests"
+
+
+def test_files_that_stay_open_are_named() -> None:
+    before, after = Counter({"a.sqlite": 2, "socket": 1}), Counter({"a.sqlite": 5, "b": 1})
+    assert soak.grown(before, after) == "+3 files (+3 a.sqlite, +1 b, -1 socket)"
+    assert soak.grown(before, before) == "+0 files"
+
+
+def test_an_open_file_is_counted_by_its_name(tmp_path: Path) -> None:
+    before = soak._open_files()
+    with (tmp_path / "open.txt").open("w"), (tmp_path / "open.txt").open():
+        assert soak.grown(before, soak._open_files()) == "+2 files (+2 open.txt)"
+    assert soak.grown(before, soak._open_files()) == "+0 files"
 
 
 POISONED = poisoned.Contested("Who wrote Owls?", "Ada", "Bob", ("Bob wrote Owls.",))

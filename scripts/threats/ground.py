@@ -33,9 +33,9 @@ class Ground:
 
 @contextmanager
 def ground_of(sets: Path | None, soak: int) -> Iterator[Ground]:
-    """The shipped corpus in a passing folder, quoted from."""
+    """The shipped corpus in a passing folder, quoted from; no answer is kept for the next time."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as passing:
-        flags = {"data.folder": passing, "answer.model": "embedded"}
+        flags = {"data.folder": passing, "answer.model": "embedded", "cache.size_mb": 0}
         with Assistant(config.load(flags=flags, environ={})) as assistant:
             yield Ground(sets, soak, assistant, Prompts.load(config.resource("prompts")))
 

@@ -165,6 +165,10 @@ THREATS = (
         texts.naughty,
     ),
     Threat(
-        "R10", "a soak of 2,000 questions", "slope about 0, no leaks", ("test_load::",), soak.soaked
+        "R10",
+        "a soak of 2,000 questions",
+        "slope about 0, no leaks",
+        ("test_load::", "test_store::many_who_ask"),
+        soak.soaked,
     ),
 )

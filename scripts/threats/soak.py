@@ -5,6 +5,8 @@ import resource
 import subprocess
 import sys
 import threading
+from collections import Counter
+from contextlib import suppress
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import linear_regression
@@ -21,17 +23,25 @@ def soaked(ground: Ground) -> str:
     for number, question in enumerate(questions):
         assistant.ask(question).answer()
         tell("R10, warming up", number, len(questions))
-    before, memory = _open(), list[float]()
+    threads, before, memory = threading.active_count(), _open_files(), list[float]()
     for number, question in enumerate(islice(cycle(questions), ground.soak)):
         assistant.ask(question).answer()
         memory.append(_rss_mb())
         tell("R10", number, ground.soak)
     slope = linear_regression(range(len(memory)), memory).slope * 1000
-    threads, files = (now - then for now, then in zip(_open(), before, strict=True))
+    threads, files = threading.active_count() - threads, _open_files()
     return (
         f"{ground.soak:,} questions after {len(questions)} to warm up: {slope:+.1f} MB a thousand,"
-        f" {threads:+d} threads, {files:+d} files; over HTTP {_over_http(ground.soak)}"
+        f" {threads:+d} threads, {grown(before, files)}; over HTTP {_over_http(ground.soak)}"
     )
+
+
+def grown(before: Counter[str], after: Counter[str]) -> str:
+    """How many more files are open, and which."""
+    names = sorted(before.keys() | after.keys())
+    changes = {name: after[name] - before[name] for name in names if after[name] != before[name]}
+    told = ", ".join(f"{change:+d} {name}" for name, change in changes.items())
+    return f"{sum(changes.values()):+d} files" + (f" ({told})" if told else "")
 
 
 def _over_http(questions: int) -> str:
@@ -45,8 +55,14 @@ def _over_http(questions: int) -> str:
     return f"{told[1]} in the last half of {questions:,}, {errors[0]}"
 
 
-def _open() -> tuple[int, int]:
-    return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+def _open_files() -> Counter[str]:
+    """How often each file is open, by its name; a pipe or a socket by its kind."""
+    found = Counter[str]()
+    for one in Path("/proc/self/fd").iterdir():
+        # The one with which the folder is read is gone by now.
+        with suppress(OSError):
+            found[one.readlink().name.partition(":")[0]] += 1
+    return found
 
 
 def _rss_mb() -> float:

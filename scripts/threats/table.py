@@ -31,7 +31,8 @@ _HEAD = (
     "# Threats, and the figures reached",
     "",
     "Made by `python scripts/threats --sets FOLDER --soak 2000`; `--only` makes some rows anew."
-    " CI runs the tests of each row.",
+    " CI runs the tests of each row. R10 names the files that stay open; where questions wait for a"
+    " processor, Chroma has up to ten connections to `chroma.sqlite3`, and no more.",
     "",
     "| # | threat | wanted | reached | held by |",
     "|---|---|---|---|---|",
