@@ -84,6 +84,13 @@ def test_the_limit_of_a_body_can_be_set() -> None:
         assert "larger than 0.016 MB" in late.text
 
 
+def test_the_limit_of_a_body_can_be_set_higher_than_libraries_set_it() -> None:
+    with served(StubAssistant(), server_body_kb=6_000) as address:
+        for path in ("/api/ask", "/v1/chat/completions", "/mcp"):
+            taken = address.post(path, {"question": "x" * 5_000_000})
+            assert taken.status_code == 400, path
+
+
 def test_the_number_of_failed_logins_can_be_set() -> None:
     settings = {"server_failed_logins": 1, "environ": {"ASSISTANT_TOKEN": "right-token"}}
     from api_address import settings_of
