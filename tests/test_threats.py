@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 from threats import poisoned, soak, tested
 from threats.ground import Ground
 from threats.rows import THREATS, Threat
-from threats.table import table
+from threats.table import tables
 
 from assistant import Assistant
 from assistant.prompts import Prompts
@@ -94,10 +94,20 @@ def test_an_answer_counts_as_shown_where_its_whole_words_stand(text: str, is_sho
 
 def test_a_row_is_made_anew_and_the_others_stay_as_they_are() -> None:
     page = PAGE.replace("0 of 1,000 break out;", "7 of 1,000 break out;")
-    made = table(of_texts(), ["S2"], tests=False, figures=False, page=page)
-    assert made == page
-    again = table(of_texts(), ["S2"], tests=False, figures=True, page=page)
-    assert again == PAGE
+    assert [*tables(of_texts(), ["S2"], tests=False, figures=False, page=page)] == [page, page]
+    assert [*tables(of_texts(), ["S2"], tests=False, figures=True, page=page)] == [page, PAGE]
+
+
+def test_a_figure_that_needs_the_sets_stays_where_none_are_given() -> None:
+    assert [*tables(of_texts(), ["S6"], tests=False, figures=True, page=PAGE)][-1] == PAGE
+
+
+def test_what_was_made_stays_when_a_later_row_fails() -> None:
+    page = PAGE.replace("0 of 1,000 break out;", "7 of 1,000 break out;")
+    made = tables(of_texts(), ["S2", "R9"], tests=False, figures=True, page=page)
+    assert [next(made), next(made)] == [page, PAGE]
+    with pytest.raises(AttributeError):
+        next(made)
 
 
 def of_texts() -> Ground:

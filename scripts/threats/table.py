@@ -1,29 +1,39 @@
 """Figures and tests -> docs/threats.md."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from threats.ground import Ground
 from threats.rows import THREATS, Threat
 from threats.tested import Ran, held, tested
 
 
-def table(ground: Ground, rows: Sequence[str], tests: bool, figures: bool, page: str) -> str:
-    """The page with these rows made anew; without `tests` or `figures` those before stand."""
-    known = {row[0]: row for line in page.splitlines() if len(row := _cells(line)) == _CELLS}
+def tables(
+    ground: Ground, rows: Sequence[str], tests: bool, figures: bool, page: str
+) -> Iterator[str]:
+    """The page, whole, each time that one more of these rows is made anew.
+
+    Without `tests` or `figures` those before stand, and so does a figure that needs more to go by.
+    """
+    known = {row[0]: row[3] for line in page.splitlines() if len(row := _cells(line)) == _CELLS}
+    yield _page(known)
     ran = tested(rows) if tests else []
-    lines = [*_HEAD]
     for threat in THREATS:
-        before = known[threat.name][3] if threat.name in known else ""
-        reached = before
         if threat.name in rows:
-            reached = _reached(threat, ground, ran, before, figures)
-        files = ", ".join(dict.fromkeys(f"`{one.partition('::')[0]}`" for one in threat.tests))
-        row = (threat.name, threat.what, threat.wanted, reached, files)
-        lines.append(f"| {' | '.join(row)} |")
-        if threat.name in rows:
-            print(lines[-1], flush=True)
-    return "\n".join(lines) + "\n"
+            before = known.get(threat.name, "")
+            known[threat.name] = _reached(threat, ground, ran, before, figures)
+            print(_row(threat, known), flush=True)
+            yield _page(known)
+
+
+def _page(known: Mapping[str, str]) -> str:
+    return "\n".join([*_HEAD, *(_row(threat, known) for threat in THREATS)]) + "\n"
+
+
+def _row(threat: Threat, known: Mapping[str, str]) -> str:
+    files = ", ".join(dict.fromkeys(f"`{one.partition('::')[0]}`" for one in threat.tests))
+    reached = known.get(threat.name, "")
+    return f"| {' | '.join((threat.name, threat.what, threat.wanted, reached, files))} |"
 
 
 _CELLS = 5
@@ -44,9 +54,8 @@ def _cells(line: str) -> list[str]:
 
 
 def _reached(threat: Threat, ground: Ground, ran: Sequence[Ran], before: str, figures: bool) -> str:
-    figure = threat.figure(ground) if threat.figure and figures else ""
     counted = re.search(r"(?:; )?(\d+ of \d+ tests)$", before)
+    figure = threat.figure(ground) if threat.figure and figures else ""
+    figure = figure or (before[: counted.start()] if counted else before)
     tests = held(threat, ran) if ran else counted[1] if counted else ""
-    if not figures:
-        figure = before[: counted.start()] if counted else before
     return "; ".join(filter(None, (figure, tests)))
