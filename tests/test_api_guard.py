@@ -426,6 +426,13 @@ def test_a_forged_address_does_not_escape_the_count(locked: Address) -> None:
     assert [one.status_code for one in found] == [401] * 5 + [429]
 
 
+def test_the_page_shows_no_words_of_a_fault_and_counts_nobody(page: Address) -> None:
+    head = basic("reader", PASSWORD)
+    assert page.get("/config", **head).json()["show_error"] is False
+    for route in ("/monitoring", "/monitoring/summary", "/gradio_api/monitoring"):
+        assert page.get(route, **head).status_code >= 400
+
+
 SECRET_FILES = [
     "/etc/passwd",
     "/etc%2Fpasswd",
