@@ -13,12 +13,12 @@ from test_layers import CEILING
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from threats import poisoned, soak, tested
+from threats import poisoned, soak, tested, texts
 from threats.ground import Ground
 from threats.rows import THREATS, Threat
 from threats.table import tables
 
-from assistant import Assistant
+from assistant import Assistant, config, redact
 from assistant.prompts import Prompts
 
 ROOT = Path(__file__).parents[1]
@@ -112,7 +112,12 @@ def test_what_was_made_stays_when_a_later_row_fails() -> None:
 
 def of_texts() -> Ground:
     """The few texts of the repository, and nothing else."""
-    return Ground(None, 0, cast(Assistant, None), cast(Prompts, None))
+    return Ground(None, 0, cast(Assistant, None), Prompts.load(config.resource("prompts")))
+
+
+def test_nothing_of_what_a_puppet_says_gets_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redact, "_known", set())
+    assert re.fullmatch(r"0 let through, of \d+ texts at 9 doors", texts.puppet(of_texts()))
 
 
 def test_the_page_names_the_command_that_makes_it() -> None:

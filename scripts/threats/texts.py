@@ -12,7 +12,7 @@ from assistant.clean import at_entry, for_prompt
 from assistant.errors import AssistantError
 from assistant.prompts import new_fence
 from assistant.records import check_question
-from assistant.redact import confidential
+from assistant.redact import confidential, remember
 from evals import hostile, injection
 from evals.__main__ import main as evals_main
 from evals.dataset import load
@@ -26,6 +26,8 @@ _HIDDEN = re.compile(
 
 def puppet(ground: Ground) -> str:
     """The puppet over papers with a hostile text in every field, at every door."""
+    # As every key is when the settings are loaded.
+    remember(CANARY)
     secrets = [CANARY, *confidential(ground.prompts.render("answer.system"))]
     papers = hostile.planted(ground.texts(*hostile.FILES))
     found: Counter[str] = Counter()
