@@ -65,7 +65,7 @@ THREATS = (
         "S7",
         "XSS and exfiltration strings in Chromium",
         "0 dialogs, bad links, requests",
-        ("test_page_model::hostile|markup", "test_page::tampered|own_address"),
+        ("test_page_model::hostile|markup", "test_page::tampered|own_address", "test_ui_kept::"),
         browsed.in_chromium,
     ),
     Threat(
@@ -84,7 +84,14 @@ THREATS = (
         "S10",
         "a canary key everywhere",
         "0 occurrences",
-        ("test_redact::", "test_serve::secret", "test_provider_path::no_key", "test_encoder::key"),
+        (
+            "test_redact::",
+            "test_serve::secret",
+            "test_provider_path::no_key",
+            "test_encoder::key",
+            "test_api::tells_no_key",
+            "test_server_key::",
+        ),
     ),
     Threat(
         "S11",
@@ -106,9 +113,10 @@ THREATS = (
         "uploads and messages beyond the limits",
         "a sentence; < 50 MB",
         (
-            "test_api_guard::upload|large_bodies|unknown_length",
+            "test_api_guard::upload|large_bodies|unknown_length|beyond_the_limit",
             "test_api::too_large",
-            "test_api_rate::limit_of_a_body",
+            "test_api_rate::limit_of_a_body|does_not_come_to_its_end",
+            "test_ui_upload::unpacks",
         ),
     ),
     Threat(
@@ -135,6 +143,7 @@ THREATS = (
         "an id alone",
         (
             "test_api::unexpected",
+            "test_api_guard::no_words_of_a_fault",
             "test_redact::unexpected",
             "test_ui_upload::folder_of_the_machine",
         ),
