@@ -338,8 +338,9 @@ class Assistant(Kept):
     def _server(self) -> Server | None:
         if not self.settings.store.url:
             return None
-        name = self.settings.corpus.name
-        return Server(self.settings.store.url, *([f"assistant-{name}"] if name else []))
+        name, key = self.settings.corpus.name, self.settings.keys.chroma
+        server = Server(self.settings.store.url, api_key=key.get_secret_value() if key else "")
+        return server._replace(collection=f"assistant-{name}") if name else server
 
 
 def _quiet(*_: Any) -> None:

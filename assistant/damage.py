@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from assistant.errors import AssistantError, StoreError
+from assistant.redact import redacted
 
 REBUILD = "run `assistant index --rebuild`"
 WRITABLE = "make the folder writable, or set `data.folder`"
@@ -39,4 +40,5 @@ def _is_refused(error: BaseException) -> bool:
 
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0][:200]
+    # A server may repeat the key that it was sent.
+    return redacted(lines[0])[:200]

@@ -32,7 +32,7 @@ def answer_of(record: Mapping[str, Any], papers: Iterable[Paper]) -> Answer:
     known = {paper.paper_id: paper for paper in papers}
     try:
         return _answer(record, known)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UsageError(f"this is no record of an answer ({error!r}): ask again") from None
 
 
@@ -83,7 +83,7 @@ def _evidence(one: Mapping[str, Any] | None, known: Mapping[str, Paper]) -> Evid
     paper = known.get(found.paper_id)
     if paper and paper.abstract[found.start : found.end] != found.quote:
         # The abstract has changed since; the place means nothing any more.
-        start = paper.abstract.find(found.quote) if found.quote else -1
+        start = paper.abstract.find(found.quote)
         return Evidence(found.paper_id, found.quote, start, start + len(found.quote))
     return found
 

@@ -1,10 +1,12 @@
 """Papers that say the same, or the contrary -> one of the same, and both sides of the contrary.
 
 Whoever can add papers can add many that tell one lie. Copies count once; and where a second paper
-answers the question differently, the answer shows it beside the first.
+answers the question differently, the answer shows it beside the first. Of several that do, that is
+the one which shares least with what most papers say: one more lie would share the lie.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -60,6 +62,8 @@ class _Contrary(NamedTuple):
     """Who is contradicted, by its number, and what by; the least is the clearest."""
 
     is_vague: bool
+    agreement: float
+    """The share of what most papers answer that this one has, too."""
     repeated: float
     """The share of its words that the other paper has, too."""
     length: int
@@ -87,7 +91,7 @@ def _repeats(hit: ScoredPaper, other: ScoredPaper) -> bool:
 
 def both_sides(draft: Draft, ranking: Ranking, question: str) -> Steps:
     """The draft, and after it what another paper says to the contrary."""
-    found = min(_contrary(draft, ranking, question), default=None, key=lambda one: one[:4])
+    found = min(_contrary(draft, ranking, question), default=None, key=lambda one: one[:5])
     if found is None:
         return draft
     papers, hit = [*draft.papers], found.side.hit
@@ -116,6 +120,7 @@ def _contrary(draft: Draft, ranking: Ranking, question: str) -> Iterator[_Contra
     sides = [side for hit in ranking.papers[:_LOOKED_AT] for side in _sides(hit, ranking, asked)]
     # Of what is cited, the shortest sentences that answer.
     firsts = {one.hit.paper.paper_id: one for one in reversed(sides)}
+    usual = _usual(ranking, asked) if len(firsts) > 1 else frozenset()
     for first in (one for paper_id, one in firsts.items() if paper_id in numbers):
         whole = _said(first.hit.paper.abstract).words
         for side in sides:
@@ -124,12 +129,34 @@ def _contrary(draft: Draft, ranking: Ranking, question: str) -> Iterator[_Contra
             told = side.said.words - asked.words
             yield _Contrary(
                 not _is_clear(first.said, side.said, asked),
+                _share_of(usual, side.hit),
                 round(len(told & whole) / max(1, len(told)), 2),
                 len(side.passages),
                 side.hit.rank,
                 numbers[first.hit.paper.paper_id],
                 side,
             )
+
+
+def _usual(ranking: Ranking, asked: _Said) -> frozenset[object]:
+    """What most of the papers that answer the question say, beyond its own words."""
+    near = [hit for hit in ranking.papers[:_LOOKED_AT] if _is_near(hit, ranking)]
+    counted = Counter(one for hit in near for one in _everything(hit))
+    most = {one for one, papers in counted.items() if 2 * papers > len(near)}
+    return frozenset(most - asked.words - asked.values)
+
+
+def _is_near(hit: ScoredPaper, ranking: Ranking) -> bool:
+    return ranking.coverages[hit.paper.paper_id] >= _COVERED
+
+
+def _everything(hit: ScoredPaper) -> frozenset[object]:
+    said = _said(hit.paper.abstract)
+    return said.words | said.values
+
+
+def _share_of(usual: frozenset[object], hit: ScoredPaper) -> float:
+    return round(len(usual & _everything(hit)) / max(1, len(usual)), 2)
 
 
 def _numbered(draft: Draft) -> Iterator[tuple[int, ScoredPaper]]:

@@ -24,7 +24,7 @@ BEES = {"title": "BeeEye: Seeing Bees at Noon", "abstract": "BeeEye sees 99 perc
 Machine = Callable[..., Assistant]
 
 
-def settings_of(name: str, folder: Path, url: str) -> config.Settings:
+def settings_of(name: str, folder: Path, url: str, key: str = "") -> config.Settings:
     """What that machine is told: its own folders, and the server's address."""
     flags = {
         "data.folder": str(folder / f"{name} data"),
@@ -32,7 +32,7 @@ def settings_of(name: str, folder: Path, url: str) -> config.Settings:
         "store.url": url,
         "server.port": 0,
     }
-    return config.load(flags=flags, environ={})
+    return config.load(flags=flags, environ={"ASSISTANT_STORE__API_KEY": key} if key else {})
 
 
 @pytest.fixture(name="machine")
@@ -43,9 +43,9 @@ def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machin
     monkeypatch.setattr(remote, "_AGAIN_S", 0.0)
     opened: list[Assistant] = []
 
-    def made(name: str, url: str, *papers: dict[str, object]) -> Assistant:
+    def made(name: str, url: str, *papers: dict[str, object], key: str = "") -> Assistant:
         write(tmp_path / name, *papers)
-        opened.append(Assistant(settings_of(name, tmp_path, url)))
+        opened.append(Assistant(settings_of(name, tmp_path, url, key)))
         return opened[-1]
 
     yield made

@@ -408,6 +408,14 @@ def test_every_error_has_its_status(stub: StubAssistant, address: Address) -> No
     assert found == STATUS
 
 
+def test_an_error_that_is_known_tells_no_key_either() -> None:
+    stub = StubAssistant()
+    with served(stub, settings_of({"OPENAI_API_KEY": KEY})) as address:
+        stub.fault = errors.StoreError(f"the server said {KEY}: ask again")
+        told = address.post("/api/ask", ASK)
+    assert told.json()["error"] == "the server said ***: ask again"
+
+
 def test_a_rate_limit_says_after_how_long_to_come_again(
     stub: StubAssistant,
     address: Address,

@@ -81,7 +81,7 @@ def test_every_question_may_be_asked_as_of_a_day(address: Address) -> None:
 
 def test_an_agent_names_a_corpus_and_a_day(bio: Assistant) -> None:
     async def calls() -> list[Any]:
-        server = make_server(bio, Turns(2, 8), Journal(config.load(environ={})))
+        server = make_server(bio, Turns(2, 8), Journal())
         async with Client(server) as client:
             snails = {**ASKED, "corpus": "bio"}
             moths = {"question": "moths at street lamps", "as_of": "2022"}

@@ -76,7 +76,7 @@ def page(ready: Path) -> Iterator[Address]:  # noqa: F811
     """The real page, behind a login."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "MiniLM", one_encoder)
-        settings = settings_of(SECRETS, data_folder=str(ready))
+        settings = settings_of(SECRETS, data_folder=str(ready), server_upload_mb=1)
         with Assistant.open(settings=settings) as assistant, served(assistant, page=True) as it:
             yield it
 
@@ -375,6 +375,18 @@ def test_an_upload_beyond_the_limit_is_413(page: Address) -> None:
     assert raw(page, head.format(22 * 1024 * 1024, login)) == 413
 
 
+def test_a_file_beyond_the_limit_is_413_though_its_request_is_within_it(page: Address) -> None:
+    """A request may be a megabyte longer than a file, for what stands around it."""
+    head = basic("reader", PASSWORD)
+    sent = {
+        size: page.client.post(
+            "/gradio_api/upload", files={"files": ("a.txt", b"x" * size)}, headers=head
+        ).status_code
+        for size in (1_000_000, 1_500_000)
+    }
+    assert sent == {1_000_000: 200, 1_500_000: 413}
+
+
 def test_the_page_takes_no_body_of_unknown_length(page: Address) -> None:
     head = basic("reader", PASSWORD)
     response = page.client.post("/gradio_api/queue/join", content=iter([b"x"]), headers=head)
@@ -412,6 +424,13 @@ def test_a_forged_address_does_not_escape_the_count(locked: Address) -> None:
         for n in range(6)
     ]
     assert [one.status_code for one in found] == [401] * 5 + [429]
+
+
+def test_the_page_shows_no_words_of_a_fault_and_counts_nobody(page: Address) -> None:
+    head = basic("reader", PASSWORD)
+    assert page.get("/config", **head).json()["show_error"] is False
+    for route in ("/monitoring", "/monitoring/summary", "/gradio_api/monitoring"):
+        assert page.get(route, **head).status_code >= 400
 
 
 SECRET_FILES = [

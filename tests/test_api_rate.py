@@ -1,9 +1,10 @@
 """Who asks too fast is told when to come again; nobody hangs, and nobody else is held up."""
 
 import pytest
-from api_address import Address, served
+from api_address import Address, raw, served
 from stub_assistant import StubAssistant
 
+from assistant.api import frame
 from assistant.api.rate import Rate
 
 QUESTION = {"question": "What is LoRA?"}
@@ -82,6 +83,23 @@ def test_the_limit_of_a_body_can_be_set() -> None:
         late = address.post("/api/ask", {"question": "x" * 17_000})
         assert late.status_code == 413
         assert "larger than 0.016 MB" in late.text
+
+
+def test_the_limit_of_a_body_can_be_set_higher_than_libraries_set_it() -> None:
+    with served(StubAssistant(), server_body_kb=6_000) as address:
+        for path in ("/api/ask", "/v1/chat/completions", "/mcp"):
+            taken = address.post(path, {"question": "x" * 5_000_000})
+            assert taken.status_code == 400, path
+
+
+@pytest.mark.parametrize("path", ["/api/ask", "/gradio_api/queue/join"])
+def test_a_body_that_does_not_come_to_its_end_is_given_up(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frame, "_BODY_S", 0.2)
+    with served(StubAssistant()) as address:
+        head = f"POST {path} HTTP/1.1\nHost: localhost\nContent-Length: 100"
+        assert raw(address, head, b"{") == 408
 
 
 def test_the_number_of_failed_logins_can_be_set() -> None:

@@ -149,6 +149,12 @@ def test_each_role_token_is_broken_and_still_readable(token: str) -> None:
     assert len(safe) == len(f"before {token} after")
 
 
+@pytest.mark.parametrize("token", ["<|im_start|>", "[INST]", "</source>"])
+def test_a_hidden_character_saves_no_role_token(token: str) -> None:
+    hidden = f"{token[0]}\u200b{token[1:]}"
+    assert for_prompt(f"before {hidden} after", FENCE) == for_prompt(f"before {token} after", FENCE)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -47,7 +47,7 @@ def test_the_page_switches_and_a_conversation_keeps_its_corpus(
         visit.ask("How many owls does OwlEar hear?")
         visit.page.get_by_text("Limits", exact=True).click()
         choose(visit, "bio")
-        says(visit, "1 papers")
+        says(visit, "1 paper ·")
         visit.page.wait_for_selector("#transcript .opening")
         visit.ask(ASKED)
         assert "snails" in visit.last(".answer").inner_text()
@@ -64,7 +64,7 @@ def test_the_page_switches_and_a_conversation_keeps_its_corpus(
         assert visit.last(".cite").count() == 0
         # Browsing, dropping and checking go with the corpus chosen.
         choose(visit, "bio")
-        says(visit, "1 papers")
+        says(visit, "1 paper ·")
         slugs = write_page(bio.folder / "slugs.jsonl", SLUGS)
         visit.page.get_by_text("Add papers", exact=True).click()
         visit.page.locator(".upload-file input[type=file]").set_input_files(slugs)

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import traceback
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -73,6 +74,27 @@ def test_logs_hold_no_secret_in_words_arguments_or_traces(log: io.StringIO) -> N
     assert CANARY not in told
     assert "ValueError: no such key: ***" in told
     assert "one of 2" in told
+
+
+def test_a_handler_that_writes_a_trace_itself_finds_none_with_a_secret() -> None:
+    redact.remember(CANARY)
+    redact.watch_logs()
+    told: list[str] = []
+
+    class Own(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            own = traceback.format_exception(*record.exc_info) if record.exc_info else []
+            told.append("".join([record.getMessage(), record.exc_text or "", *own]))
+
+    logger = logging.getLogger("another.library")
+    logger.addHandler(handler := Own())
+    try:
+        raise ValueError(f"no such key: {CANARY}")
+    except ValueError:
+        logger.exception("it failed")
+    logger.removeHandler(handler)
+    assert "no such key: ***" in told[0]
+    assert CANARY not in told[0]
 
 
 def echoes(exchange: Exchange) -> None:

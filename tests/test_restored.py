@@ -9,7 +9,7 @@ from stub_assistant import HIT, PAPER, answer, sentence
 from assistant.errors import UsageError
 from assistant.records import answer_record, dumps
 from assistant.restored import answer_of, paper_ids
-from assistant.schema import Answer, Paper, Refusal
+from assistant.schema import Answer, Paper, Refusal, Usage
 
 ANSWERED = answer(
     "Q?", sentence("It does [1]."), sentence("It is 3 times.", "contradicted", 0.1, "not 3")
@@ -73,3 +73,13 @@ def test_what_is_no_record_is_said_in_one_line(path: tuple[Any, ...]) -> None:
 def test_a_kind_of_refusal_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError, match="no record"):
         answer_of(without(record_of(REFUSED), "refusal", "kind"), [PAPER])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"timings_ms": {"total": 10**400}}, {"usage": dict.fromkeys(Usage._fields, 1e999)}],
+    ids=["float", "int"],
+)
+def test_a_number_that_is_too_large_is_none(changed: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match="no record of an answer"):
+        answer_of({**record_of(ANSWERED), **changed}, [PAPER])

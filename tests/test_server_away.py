@@ -16,7 +16,7 @@ from mcp import Client
 from stub_assistant import answer, sentence
 from whole import Commands, one_encoder
 
-from assistant import Assistant, build, config
+from assistant import Assistant, build
 from assistant.api.mcp import make_server
 from assistant.api.turns import Turns
 from assistant.api.wrong import Journal
@@ -127,7 +127,7 @@ def test_programs_are_told_beside_what_was_found(left: Assistant, address: Addre
 
 def test_agents_are_told_in_the_record_and_in_words(left: Assistant) -> None:
     async def calls() -> list[Any]:
-        server = make_server(left, Turns(2, 8), Journal(config.load(environ={})))
+        server = make_server(left, Turns(2, 8), Journal())
         async with Client(server) as client:
             asked = {"question": ASKED}
             return [

@@ -107,6 +107,14 @@ def test_of_several_that_answer_otherwise_the_one_least_like_the_first_is_shown(
     assert told(found, CitedSentence(once, (1,))).text.endswith("40,000 recordings. [2]")
 
 
+def test_what_most_papers_say_is_not_shown_as_the_other_side() -> None:
+    """Who denies the truth names it, and so is more like it than like one more lie."""
+    denied = f"{LIE[:-1]}, and not on 40,000 recordings of night birds."
+    lies = [f"{name} says that OwlEar is trained on 900 recordings." for name in ("Kim", "Bo")]
+    draft = told(ranking(denied, *lies, TRUTH), CitedSentence(denied, (1,)))
+    assert draft.text.endswith(f"{DIFFER} {TRUTH} [2]")
+
+
 WHOSE = "Who sings the song of the grey owl?"
 
 

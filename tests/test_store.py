@@ -2,10 +2,12 @@ import json
 import random
 import socket
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from time import monotonic, sleep
 from uuid import uuid4
 
 import numpy as np
@@ -165,6 +167,27 @@ def test_reading_changes_no_file_of_the_graph(tmp_path: Path) -> None:
         with Store.open(tmp_path, ME) as store:
             store.nearest(vectors(1)[0], 5)
         assert files() == before
+
+
+def test_many_who_ask_at_once_open_ten_connections_and_no_more(tmp_path: Path) -> None:
+    """Each waits for none that is not given back yet, so that under load there are more of them."""
+
+    def connections() -> int:
+        files = (one.readlink().name for one in Path("/proc/self/fd").iterdir() if one.is_symlink())
+        return sum(name == "chroma.sqlite3" for name in files)
+
+    before = connections()
+    with Store.open(tmp_path, ME) as store, ThreadPoolExecutor(16) as many:
+        store.add(chunks(100), vectors(200))
+        for _ in range(3):
+            found = list(many.map(lambda one: store.nearest(one, 3), vectors(100)))
+            assert all(len(hits) == 3 for hits in found)
+            assert 1 <= connections() - before <= 10
+    deadline = monotonic() + 60
+    # Threads of Chroma's own close them.
+    while connections() != before and monotonic() < deadline:
+        sleep(0.02)
+    assert connections() == before
 
 
 def test_a_damaged_store_names_its_folder_and_the_cure(tmp_path: Path) -> None:

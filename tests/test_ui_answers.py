@@ -195,6 +195,13 @@ def test_on_the_page_spent_tokens_are_a_sentence_and_quotes_are_offered(tmp_path
     assert (last.live, last.question) == ("", "What is LoRA?")
 
 
+def test_the_status_counts_one_paper_as_one() -> None:
+    stub = StubAssistant()
+    assert Chat(stub).status().startswith("1 paper · ")  # type: ignore[arg-type]
+    stub.catalog.holds = 1_200
+    assert Chat(stub).status().startswith("1,200 papers · ")  # type: ignore[arg-type]
+
+
 def test_limits_that_a_browser_kept_are_cleaned_and_cut() -> None:
     names = ("since", "until", "page", "model", "as_of", "corpus")
     asked: dict[str, object] = dict.fromkeys(names, "a\u202eb\x1b" + "c" * 10_000)

@@ -1,6 +1,7 @@
 """Pages that are dropped: kept, indexed, told of, and never in another's place."""
 
 import errno
+import gzip
 import json
 import shutil
 from collections.abc import Iterator
@@ -142,6 +143,16 @@ def test_of_several_files_the_good_ones_are_taken(home: Home) -> None:
     assert "binary, not text" in reasons["paper.pdf"]
     assert reasons["large.txt"] == "it is larger than 1 MB: split it into smaller files"
     assert home.kept == {"good.jsonl"}
+
+
+@pytest.mark.parametrize("records", [[], [BATS]], ids=["at once", "after a paper"])
+def test_what_unpacks_to_more_than_the_limit_is_refused(home: Home, records: list[Any]) -> None:
+    packed = home.folder / "packed.jsonl.gz"
+    lines = [*map(json.dumps, records), " " * 2_000_000]
+    packed.write_bytes(gzip.compress("\n".join(lines).encode()))
+    outcome = home.take(packed)
+    assert [one.reason.partition(":")[0] for one in outcome.refused] == ["larger than 1 MB"]
+    assert (home.titles, home.kept) == ({"OwlEar"}, set())
 
 
 def test_no_folder_of_the_machine_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

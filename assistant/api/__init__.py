@@ -38,7 +38,7 @@ def create_app(assistant: "Assistant", *, page: bool = True) -> FastAPI:
     """The app: JSON under /api, OpenAI's under /v1, MCP at /mcp, and the page at /."""
     settings = assistant.settings
     turns = Turns(settings.server.concurrent, settings.server.waiting)
-    served = Served(assistant, turns, Journal(settings))
+    served = Served(assistant, turns, Journal())
     app = FastAPI(
         title="assistant",
         version=version(),

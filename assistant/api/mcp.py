@@ -105,7 +105,7 @@ async def serve_stdio(assistant: "Assistant") -> int:
     """Serves one client over standard input and output; 0 at its end, or a signal's exit code."""
     limits = assistant.settings.server
     turns = Turns(limits.concurrent, limits.waiting)
-    server = make_server(assistant, turns, Journal(assistant.settings))
+    server = make_server(assistant, turns, Journal())
     signals: list[int] = []
     try:
         async with anyio.create_task_group() as tasks:

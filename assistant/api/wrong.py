@@ -7,13 +7,11 @@ import traceback
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pydantic import SecretStr
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from assistant import redact
 from assistant.api.turns import Busy, Stopping
-from assistant.config import Settings
 from assistant.errors import (
     AssistantError,
     ConfigError,
@@ -85,11 +83,7 @@ class Wrong(NamedTuple):
 class Journal:
     """Errors into what a client may know of them; the unexpected ones are logged under an id."""
 
-    def __init__(self, settings: Settings) -> None:
-        keys = (getattr(settings.keys, name) for name in type(settings.keys).model_fields)
-        for key in keys:
-            if isinstance(key, SecretStr):
-                redact.remember(key.get_secret_value())
+    def __init__(self) -> None:
         redact.watch_logs()
 
     def wrong(self, error: Exception) -> Wrong:
@@ -99,7 +93,7 @@ class Journal:
         if isinstance(error, HTTPException):
             return Wrong(error.status_code, f"{error.detail}: see /api/openapi.json", 2)
         number = secrets.token_hex(6)
-        LOGGER.error("%s: %s", number, redact.redacted("".join(traceback.format_exception(error))))
+        LOGGER.error("%s: %s", number, "".join(traceback.format_exception(error)))
         message = f"something failed here: whoever runs this address finds {number} in its log"
         return Wrong(500, message, 1, "Unexpected")
 

@@ -31,7 +31,7 @@ def _address(url: str) -> str:
     if url and not url.startswith(("http://", "https://")):
         raise ValueError("should be empty or start with http:// or https://")
     if "@" in url:
-        raise ValueError("should hold no user name or password; keys stand in OPENAI_API_KEY")
+        raise ValueError("should hold no user name or password; keys stand in the environment")
     return url
 
 
@@ -165,6 +165,8 @@ class Keys(Section):
 
     openai: SecretStr | None = None
     azure: SecretStr | None = None
+    chroma: SecretStr | None = None
+    """What the server of `store.url` asks for."""
     token: SecretStr | None = None
     """What a program must send to our own address."""
     password: SecretStr | None = None

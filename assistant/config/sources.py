@@ -21,6 +21,7 @@ PREFIX = "ASSISTANT_"
 STANDARD = {
     "OPENAI_API_KEY": ("keys.openai",),
     "AZURE_OPENAI_API_KEY": ("keys.azure",),
+    "ASSISTANT_STORE__API_KEY": ("keys.chroma",),
     "OPENAI_BASE_URL": ("answer.base_url", "encoder.base_url"),
     "ASSISTANT_CORPUS": ("corpus.name",),
     "ASSISTANT_TOKEN": ("keys.token",),
@@ -102,6 +103,7 @@ def from_file(path: Path) -> dict[str, Given]:
 
 
 _SECRETS = {
+    "store.api_key": "ASSISTANT_STORE__API_KEY",
     "key": "OPENAI_API_KEY",
     "token": "ASSISTANT_TOKEN",
     "password": "ASSISTANT_PASSWORD",
@@ -117,7 +119,7 @@ def _check_section(path: Path, text: str, section: str, table: object) -> None:
 
 
 def _check_key(where: str, section: str, key: str) -> str:
-    if variable := _SECRETS.get(key.rpartition("_")[2]):
+    if variable := _SECRETS.get(f"{section}.{key}") or _SECRETS.get(key.rpartition("_")[2]):
         raise ConfigError(f"{where}: secrets stand in no file: set {variable} in the environment")
     if f"{section}.{key}" not in FILE_KEYS:
         known = {name.partition(".")[2] for name in FILE_KEYS if name.startswith(f"{section}.")}

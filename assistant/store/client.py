@@ -8,11 +8,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from assistant.errors import ConfigError, StoreError
+from assistant.redact import remember, watch_logs
 
 # The server written in Rust (`chroma run`, the cloud) says this, whatever its release. All else is
 # the one written in Python, which up to 1.5.9 runs foreign code unasked (CVE-2026-45829).
 _RUST_SERVER = "1.0.0"
 _LAST_UNSAFE = (1, 5, 9)
+_CLOSED = (401, 403)
 _TIMEOUT_S = 30.0
 # What is asked first takes a server no time: one that needs longer would keep a reader waiting.
 _FIRST_S = 5.0
@@ -42,7 +44,7 @@ def client_of(url: str, api_key: str) -> Any:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(f"store.url {url!r} is no address: write it as http://host:8000")
-    headers = {"x-chroma-token": api_key} if api_key else {}
+    headers = _headers(api_key)
     _refuse_unsafe(url, headers)
     secure = parts.scheme == "https"
     client: Any = chromadb.HttpClient(
@@ -56,6 +58,19 @@ def client_of(url: str, api_key: str) -> Any:
     for session in _sessions(client):
         session.timeout = httpx.Timeout(_TIMEOUT_S, connect=_FIRST_S)
     return client
+
+
+def _headers(api_key: str) -> dict[str, str]:
+    """A key in both headers that Chroma's own clients know: a proxy before it asks for either."""
+    if not api_key:
+        return {}
+    if not (api_key.isascii() and api_key.isprintable()) or " " in api_key:
+        raise ConfigError(
+            "ASSISTANT_STORE__API_KEY holds a blank, or what is no ASCII: give the key as it is"
+        )
+    remember(api_key)
+    watch_logs()
+    return {"Authorization": f"Bearer {api_key}", "X-Chroma-Token": api_key}
 
 
 def _sessions(client: Any) -> list[Any]:
@@ -78,7 +93,11 @@ def _refuse_unsafe(url: str, headers: Mapping[str, str]) -> None:
 
     api = f"{url.rstrip('/')}/api/v2"
     with httpx.Client(headers=headers, timeout=_FIRST_S) as client:
-        version = client.get(f"{api}/version").raise_for_status().json()
+        first = client.get(f"{api}/version")
+        if first.status_code in _CLOSED:
+            told = "does not take the key given: mend" if headers else "asks for a key: set"
+            raise StoreError(f"the Chroma server at {url} {told} ASSISTANT_STORE__API_KEY")
+        version = first.raise_for_status().json()
         limits = client.get(f"{api}/pre-flight-checks").raise_for_status().json()
     # Python's own 1.0.0 did not take base64 yet.
     rust = version == _RUST_SERVER and limits.get("supports_base64_encoding", False)

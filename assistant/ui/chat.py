@@ -13,6 +13,7 @@ from assistant.errors import AssistantError, UsageError
 from assistant.export import exported
 from assistant.period import asked as period_asked
 from assistant.period import filters
+from assistant.plural import counted
 from assistant.records import answer_record, check_question, plain
 from assistant.schema import Sentence
 from assistant.ui.conversation import (
@@ -158,7 +159,7 @@ class Chat:
     def status(self, corpus: str | None = None) -> str:
         """Who answers, in one line."""
         first = self._assistant.models()[0]
-        papers = f"{over(self._assistant, corpus).catalog.count():,} papers"
+        papers = counted(over(self._assistant, corpus).catalog.count(), "paper")
         if first == EMBEDDED:
             return f"{papers} · answers are quoted from the abstracts; no model is set"
         host = self._assistant.settings.answer.base_url or "OpenAI"

@@ -78,18 +78,15 @@ def turns_of(given: object) -> list[ChatTurn]:
         for turn in turns:
             if turn.record:
                 answer_of(turn.record, [])
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise UsageError("this conversation cannot be opened: start a new one") from None
     return turns
 
 
 def _turn(one: Mapping[str, Any]) -> ChatTurn:
-    record = one["record"]
-    if record is not None and not isinstance(record, dict):
-        raise TypeError
     question = str(one["question"])[:QUESTION_LIMIT]
     texts = (str(one[name]) for name in ("partial", "trouble", "rating"))
-    return ChatTurn(question, _asked(one["asked"]), record, *texts)
+    return ChatTurn(question, _asked(one["asked"]), one["record"] or None, *texts)
 
 
 def _asked(one: Mapping[str, Any]) -> Asked:

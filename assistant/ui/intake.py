@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from assistant.clean import at_entry
 from assistant.config import UPLOADS
-from assistant.corpus import Note, paper_id, read_paths
+from assistant.corpus import Note, page_readers, paper_id, read_paths
 from assistant.errors import AssistantError
 from assistant.indexer import IndexReport, Progress
 
@@ -110,7 +110,10 @@ class Intake:
                 return Refused(name, f"it is in the corpus already, as the page {known}")
             target = self._target(name)
             kept.put(file, target)
-            parsed = read_paths([target], max_bytes=most * _MEGABYTE)
+            # What is packed may be larger than the file, and only its end shows that.
+            for reader in page_readers([target], max_bytes=most * _MEGABYTE):
+                reader.is_sound()
+            parsed = read_paths([target])
         except (AssistantError, OSError) as error:
             kept.restore_last()
             return Refused(name, self._in_words(error))
