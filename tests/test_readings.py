@@ -120,6 +120,13 @@ def test_the_longest_unasked_is_forgotten_first(
     assert len(reader.seen) == 4
 
 
+def test_readings_come_in_the_order_asked_for_whatever_was_read_before(catalog: Catalog) -> None:
+    readings = Readings(catalog, Watched())
+    readings.of([paper("bat"), paper("mouse")])
+    asked = [paper(name) for name in ("owl", "mouse", "cat", "bat")]
+    assert list(readings.read(asked)) == ["owl", "mouse", "cat", "bat"]
+
+
 def test_no_papers_give_nothing(catalog: Catalog) -> None:
     assert Readings(catalog, Watched()).of([]) == {}
     assert states_of([]).shape == (0, 64)
