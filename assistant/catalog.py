@@ -115,28 +115,24 @@ class Catalog:
 
     def set_papers(self, papers: Iterable[Paper]) -> None:
         """Put papers in; the chunks of one whose text changed are dropped."""
+        some = list(papers)
         with self.transaction():
-            for paper in papers:
-                self._set_paper(paper)
-
-    def _set_paper(self, paper: Paper) -> None:
-        days = days_of(paper.date)
-        self._database.change(
-            "DELETE FROM chunks WHERE paper_id = ? AND NOT EXISTS (SELECT 1 FROM papers"
-            " WHERE papers.paper_id = ? AND title = ? AND abstract = ?)",
-            (paper.paper_id, paper.paper_id, paper.title, paper.abstract),
-        )
-        self._database.change(
-            f"INSERT INTO papers (paper_id, {OF_BOTH}, first_day, last_day)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-            " chunked_for = CASE WHEN title = excluded.title AND abstract = excluded.abstract"
-            " THEN chunked_for END, title = excluded.title, abstract = excluded.abstract,"
-            " date = excluded.date, year_inferred = excluded.year_inferred,"
-            " author_count = excluded.author_count, authors = excluded.authors,"
-            " url = excluded.url, extra = excluded.extra,"
-            " first_day = excluded.first_day, last_day = excluded.last_day",
-            (paper.paper_id, *common_row(paper), *days),
-        )
+            self._database.change_many(
+                "DELETE FROM chunks WHERE paper_id = ?1 AND NOT EXISTS (SELECT 1 FROM papers"
+                " WHERE papers.paper_id = ?1 AND title = ?2 AND abstract = ?3)",
+                [(paper.paper_id, paper.title, paper.abstract) for paper in some],
+            )
+            self._database.change_many(
+                f"INSERT INTO papers (paper_id, {OF_BOTH}, first_day, last_day)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+                " chunked_for = CASE WHEN title = excluded.title AND abstract = excluded.abstract"
+                " THEN chunked_for END, title = excluded.title, abstract = excluded.abstract,"
+                " date = excluded.date, year_inferred = excluded.year_inferred,"
+                " author_count = excluded.author_count, authors = excluded.authors,"
+                " url = excluded.url, extra = excluded.extra,"
+                " first_day = excluded.first_day, last_day = excluded.last_day",
+                [(paper.paper_id, *common_row(paper), *days_of(paper.date)) for paper in some],
+            )
 
     def remove_papers(self, paper_ids: Iterable[str]) -> None:
         """Take papers out, and their chunks."""

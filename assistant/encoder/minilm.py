@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assistant.encoder.counting import Counting
 from assistant.errors import ConfigError
 from assistant.schema import EncoderIdentity, Reading, Vectors
 
@@ -57,9 +58,7 @@ class MiniLM:
 
     def counts(self, texts: Sequence[str]) -> list[int]:
         """Word pieces of each text, on all cores."""
-        valid = [_valid(text) for text in texts]
-        encodings = self._tokenizer.encode_batch_fast(valid, add_special_tokens=False)
-        return [len(encoding) for encoding in encodings]
+        return self._counting.of([_valid(text) for text in texts])
 
     def count(self, text: str) -> int:
         """Word pieces of `text`, without the two special ones."""
@@ -140,6 +139,10 @@ class MiniLM:
         tokenizer.no_padding()
         tokenizer.no_truncation()
         return tokenizer
+
+    @cached_property
+    def _counting(self) -> Counting:
+        return Counting(self._tokenizer)
 
     @cached_property
     def _session(self) -> Any:
