@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from corpora import BEES, OWLS, Corpus, minilm
+from fakes import FakeEncoder
 from numpy.typing import NDArray
 
 from assistant import readings as readings_module
@@ -163,9 +164,12 @@ def test_what_is_read_beside_a_planted_order_is_what_would_be_read_without_it(
 
 
 def test_the_index_reads_no_order_either(catalog: Catalog) -> None:
-    encoding = Encoding(catalog, minilm(), None)
-    clean, dirty = "Owls\nThey hunt at night.", f"Owls\nThey hunt at night. {ORDER}"
-    assert np.array_equal(encoding._of([clean])[0], encoding._of([dirty])[0])
+    encoder, said = FakeEncoder(), f"They hunt at night. {ORDER}"
+    catalog.set_papers([Paper("owls", "Owls", said)])
+    Encoding(catalog, encoder, None).of(["owls"], lambda done: None)
+    assert [text.rstrip() for text in encoder.read] == ["Owls\nThey hunt at night."]
+    # It is kept for the words as they stand.
+    assert catalog.known_texts(encoder.identity, [f"Owls\n{said}"]) == {f"Owls\n{said}"}
     alone = f"{ORDER}\nThey hunt at night."
     assert as_read(alone) == alone, "a chunk needs a subject"
     assert as_read(f"Owls. {ORDER}\nThey hunt.").split() == ["Owls.", "They", "hunt."]

@@ -105,8 +105,13 @@ class MiniLM:
         threads = min(self._threads, len(encodings))
         if threads < 2:
             return [self._one(encoding) for encoding in encodings]
+        # The longest first, so that at the end no core waits long for another.
+        order = sorted(range(len(encodings)), key=lambda at: -len(encodings[at].ids))
         with ThreadPoolExecutor(threads, "encoder") as pool:
-            return list(pool.map(self._one, encodings))
+            made = dict(
+                zip(order, pool.map(self._one, [encodings[at] for at in order]), strict=True)
+            )
+        return [made[at] for at in range(len(encodings))]
 
     def _one(self, encoding: Any) -> tuple[Vectors, Reading]:
         runs = [self._run(window) for window in _windows(encoding.ids, self.max_pieces)]
