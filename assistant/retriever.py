@@ -227,11 +227,14 @@ def _letters(text: str) -> str:
 def _fused(dense: dict[str, float], lexical: dict[str, float], weight: float) -> dict[str, float]:
     by_meaning, by_words = _standardised(dense), _standardised(lexical)
     of_meaning, of_words = 2 * weight, 2 * (1 - weight)
-    return {
-        paper_id: of_meaning * by_meaning.get(paper_id, _LOWEST)
-        + of_words * by_words.get(paper_id, _LOWEST)
-        for paper_id in dense | lexical
+    fused = {
+        paper_id: of_meaning * score + of_words * by_words.get(paper_id, _LOWEST)
+        for paper_id, score in by_meaning.items()
     }
+    for paper_id, score in by_words.items():
+        if paper_id not in fused:
+            fused[paper_id] = of_meaning * _LOWEST + of_words * score
+    return fused
 
 
 def _standardised(scores: Mapping[str, float]) -> dict[str, float]:
