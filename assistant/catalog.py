@@ -14,6 +14,7 @@ from assistant import journal
 from assistant.database import Database, damaged
 from assistant.lookup import page_named, paper_named
 from assistant.period import asked, period
+from assistant.recall import Recall
 from assistant.rows import OF_BOTH, common_of, common_row, days_of
 from assistant.schema import Chunk, EncoderIdentity, Filters, Paper, Sighting, Vectors
 from assistant.sightings import Listing as Listing
@@ -21,6 +22,8 @@ from assistant.sightings import Page as Page
 from assistant.sightings import called, replace_sightings
 
 _IN = "IN (SELECT value FROM json_each(?))"
+# Of more papers at once none is remembered: who goes through them all asks for each once.
+_FEW = 100
 
 
 class Run(NamedTuple):
@@ -35,6 +38,7 @@ class Catalog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._recall, self._recall_texts = Recall(database), Recall(database)
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -111,28 +115,24 @@ class Catalog:
 
     def set_papers(self, papers: Iterable[Paper]) -> None:
         """Put papers in; the chunks of one whose text changed are dropped."""
+        some = list(papers)
         with self.transaction():
-            for paper in papers:
-                self._set_paper(paper)
-
-    def _set_paper(self, paper: Paper) -> None:
-        days = days_of(paper.date)
-        self._database.change(
-            "DELETE FROM chunks WHERE paper_id = ? AND NOT EXISTS (SELECT 1 FROM papers"
-            " WHERE papers.paper_id = ? AND title = ? AND abstract = ?)",
-            (paper.paper_id, paper.paper_id, paper.title, paper.abstract),
-        )
-        self._database.change(
-            f"INSERT INTO papers (paper_id, {OF_BOTH}, first_day, last_day)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-            " chunked_for = CASE WHEN title = excluded.title AND abstract = excluded.abstract"
-            " THEN chunked_for END, title = excluded.title, abstract = excluded.abstract,"
-            " date = excluded.date, year_inferred = excluded.year_inferred,"
-            " author_count = excluded.author_count, authors = excluded.authors,"
-            " url = excluded.url, extra = excluded.extra,"
-            " first_day = excluded.first_day, last_day = excluded.last_day",
-            (paper.paper_id, *common_row(paper), *days),
-        )
+            self._database.change_many(
+                "DELETE FROM chunks WHERE paper_id = ?1 AND NOT EXISTS (SELECT 1 FROM papers"
+                " WHERE papers.paper_id = ?1 AND title = ?2 AND abstract = ?3)",
+                [(paper.paper_id, paper.title, paper.abstract) for paper in some],
+            )
+            self._database.change_many(
+                f"INSERT INTO papers (paper_id, {OF_BOTH}, first_day, last_day)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+                " chunked_for = CASE WHEN title = excluded.title AND abstract = excluded.abstract"
+                " THEN chunked_for END, title = excluded.title, abstract = excluded.abstract,"
+                " date = excluded.date, year_inferred = excluded.year_inferred,"
+                " author_count = excluded.author_count, authors = excluded.authors,"
+                " url = excluded.url, extra = excluded.extra,"
+                " first_day = excluded.first_day, last_day = excluded.last_day",
+                [(paper.paper_id, *common_row(paper), *days_of(paper.date)) for paper in some],
+            )
 
     def remove_papers(self, paper_ids: Iterable[str]) -> None:
         """Take papers out, and their chunks."""
@@ -142,15 +142,28 @@ class Catalog:
 
     def papers(self, ids: Sequence[str] | None = None) -> list[Paper]:
         """All papers by title, or those of `ids` in that order; an id not known gives none."""
+        if ids is None:
+            every = self._whole(None).values()
+            return sorted(every, key=lambda paper: (paper.title.casefold(), paper.title))
+        found = self._recall.papers(ids, self._whole) if len(ids) <= _FEW else self._whole(ids)
+        return [found[paper_id] for paper_id in dict.fromkeys(ids) if paper_id in found]
+
+    def _whole(self, ids: Sequence[str] | None) -> dict[str, Paper]:
         rows = self._of("paper_id, " + OF_BOTH, "papers", ids)
         seen = self.sightings(ids)
-        found = {
+        return {
             paper_id: Paper(paper_id, **common_of(common), sightings=tuple(seen.get(paper_id, ())))
             for paper_id, *common in rows
         }
-        if ids is None:
-            return sorted(found.values(), key=lambda paper: (paper.title.casefold(), paper.title))
+
+    def texts(self, ids: Sequence[str]) -> list[Paper]:
+        """The papers of `ids` in that order, for their words alone: the rest may be missing."""
+        found = self._recall_texts.papers(ids, self._texts)
         return [found[paper_id] for paper_id in dict.fromkeys(ids) if paper_id in found]
+
+    def _texts(self, ids: Sequence[str]) -> dict[str, Paper]:
+        rows = self._of("paper_id, title, abstract", "papers", ids)
+        return {row[0]: Paper(*row) for row in rows}
 
     def some_papers(self, limit: int, offset: int) -> list[Paper]:
         """A part of all papers by title; no more is read."""
@@ -220,22 +233,26 @@ class Catalog:
 
     def chunks(self, ids: Sequence[str] | None = None) -> list[Chunk]:
         """All chunks by paper and place, or those of `ids` in that order."""
-        where = "" if ids is None else f"WHERE chunk_id {_IN}"
-        rows = self._rows(
-            "SELECT chunk_id, paper_id, chunks.title, start, end, abstract FROM chunks"
-            f" JOIN papers USING (paper_id) {where} ORDER BY paper_id, start",
-            *(() if ids is None else (json.dumps(list(ids)),)),
-        )
-        found = {
-            chunk_id: Chunk(chunk_id, paper_id, title, abstract[start:end], start, end)
-            for chunk_id, paper_id, title, start, end, abstract in rows
-        }
-        return list(found.values()) if ids is None else [found[id_] for id_ in ids if id_ in found]
+        if ids is None:
+            return self._chunks("")
+        rows = self._chunks(f"WHERE chunk_id {_IN}", json.dumps(list(ids)))
+        found = {chunk.chunk_id: chunk for chunk in rows}
+        return [found[id_] for id_ in ids if id_ in found]
 
     def chunks_of(self, paper_ids: Iterable[str]) -> list[Chunk]:
         """The chunks of these papers, by paper and place."""
-        rows = self._of("chunk_id", "chunks", paper_ids)
-        return sorted(self.chunks([id_ for (id_,) in rows]), key=lambda c: (c.paper_id, c.start))
+        return self._chunks(f"WHERE chunks.paper_id {_IN}", json.dumps(list(paper_ids)))
+
+    def _chunks(self, where: str, *values: str) -> list[Chunk]:
+        rows = self._rows(
+            "SELECT chunk_id, paper_id, chunks.title, start, end, abstract FROM chunks"
+            f" JOIN papers USING (paper_id) {where} ORDER BY paper_id, start",
+            *values,
+        )
+        return [
+            Chunk(chunk_id, paper_id, title, abstract[start:end], start, end)
+            for chunk_id, paper_id, title, start, end, abstract in rows
+        ]
 
     def chunk_ids(self) -> set[str]:
         """The ids of all chunks."""

@@ -86,6 +86,8 @@ def _split(
         paragraph_separator="\n\n",
         chunking_tokenizer_fn=_sentences,
         include_prev_next_rel=False,
+        # Nobody asks for the ids; random ones cost a call of the system each.
+        id_func=lambda number, _: str(number),
     )
     # The splitter takes the metadata's pieces off its budget, which is what the title needs.
     documents = [

@@ -57,6 +57,15 @@ class Database:
         with self._lock, _guard(self.path):
             return self._connection.execute(sql, values).fetchall()
 
+    def state(self) -> tuple[int, int] | None:
+        """Another one once anybody changed anything; none inside a transaction."""
+        with self._lock, _guard(self.path):
+            if self._connection.in_transaction:
+                # What is undone leaves no trace in these numbers.
+                return None
+            (others,) = self._connection.execute("PRAGMA data_version").fetchone()
+            return others, self._connection.total_changes
+
     def change(self, sql: str, *rows: Sequence[Any]) -> None:
         """Run one statement for each of `rows`."""
         self.change_many(sql, rows or [()])

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import pairwise
 from threading import Event
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ Told = Callable[[int], None]
 """Told how many papers are done."""
 
 _PAPERS_AT_ONCE = 256
+# Of these the encoder has its first texts at once.
+_PAPERS_FIRST = 32
 _TEXTS_AT_ONCE = 64
 _TEXTS_A_CALL = 16
 # So many batches wait for the encoder while the next ones are chunked.
@@ -33,9 +36,10 @@ class _Made(NamedTuple):
 
 
 class _Batch(NamedTuple):
-    """Texts to encode, and how many papers are done with them."""
+    """Texts, what the encoder is given of each, and how many papers are done with them."""
 
     texts: list[str]
+    given: list[str]
     done: int
 
 
@@ -56,7 +60,7 @@ class Encoding:
         encoded, under_way = 0, deque[tuple[int, Future[_Made]]]()
         with self._one_thread() as thread:
             for batch in self._lacking(papers):
-                under_way.append((batch.done, thread.submit(self._made, batch.texts)))
+                under_way.append((batch.done, thread.submit(self._made, batch)))
                 while len(under_way) > _AHEAD:
                     encoded += self._kept(*under_way.popleft(), told)
             while under_way:
@@ -66,13 +70,16 @@ class Encoding:
 
     def _lacking(self, papers: Sequence[str]) -> Iterator[_Batch]:
         """What is to be encoded, the papers chunked on the way."""
-        for start in range(0, len(papers), _PAPERS_AT_ONCE):
-            ids = papers[start : start + _PAPERS_AT_ONCE]
+        ends = range(_PAPERS_FIRST, len(papers) + _PAPERS_AT_ONCE, _PAPERS_AT_ONCE)
+        for start, end in pairwise([0, *ends]):
+            ids = papers[start:end]
             self._chunk(ids)
             texts = list(self._unknown(ids))
             for at in range(0, len(texts), _TEXTS_AT_ONCE):
-                done = start + len(ids) * at // len(texts)
-                yield _Batch(texts[at : at + _TEXTS_AT_ONCE], done)
+                some = texts[at : at + _TEXTS_AT_ONCE]
+                # Orders in the texts are not read to the encoder.
+                given = [as_read(text) for text in some]
+                yield _Batch(some, given, start + len(ids) * at // len(texts))
 
     def _chunk(self, papers: Sequence[str]) -> None:
         identity = self._encoder.identity
@@ -87,21 +94,20 @@ class Encoding:
             known &= self._readings.known(known)
         return {text: None for text in texts if text not in known}
 
-    def _made(self, texts: list[str]) -> _Made:
-        """Vectors and readings of `texts`, a few at once, so that one may stop soon."""
+    def _made(self, batch: _Batch) -> _Made:
+        """Vectors and readings of a batch, a few at once, so that one may stop soon."""
         parts: list[tuple[Vectors, list[Reading]]] = []
-        for at in range(0, len(texts), _TEXTS_A_CALL):
+        for at in range(0, len(batch.texts), _TEXTS_A_CALL):
             if self._stopped.is_set():
                 raise CancelledError
             try:
-                parts.append(self._of(texts[at : at + _TEXTS_A_CALL]))
+                parts.append(self._of(batch.given[at : at + _TEXTS_A_CALL]))
             except BaseException as fault:
-                return _Made(texts[:at], parts, fault)
-        return _Made(texts, parts)
+                return _Made(batch.texts[:at], parts, fault)
+        return _Made(batch.texts, parts)
 
     def _of(self, texts: list[str]) -> tuple[Vectors, list[Reading]]:
-        """The shipped encoder makes both in one go; orders in the texts are not read to it."""
-        texts = [as_read(text) for text in texts]
+        """The shipped encoder makes both in one go."""
         if isinstance(self._encoder, ReadingEncoder):
             return self._encoder.encode_and_read(texts)
         readings = self._readings.reader.read(texts) if self._readings else []

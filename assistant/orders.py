@@ -203,6 +203,8 @@ def given(said: Sequence[str]) -> frozenset[int]:
     # Most rules have no word in a whole abstract, and need not be tried sentence by sentence.
     rules = _at_hand("\n".join(said), _RULES)
     found = {at for at, sentence in enumerate(said) if _breaks(sentence, rules)}
+    if not found:
+        return frozenset()
     beside = {at + step for at in found for step in (-1, 1) if 0 <= at + step < len(said)}
     doubtful = {at for at in beside - found if _BESIDE.search(said[at])}
     others = (said[at] for at in range(len(said)) if at not in found | doubtful)

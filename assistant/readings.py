@@ -25,11 +25,16 @@ _IN = "IN (SELECT value FROM json_each(?))"
 class ReadPaper:
     """One abstract as it was read; its sentences are sought only once they are asked for."""
 
-    def __init__(self, abstract: str, parts: Sequence[Part]) -> None:
+    def __init__(self, abstract: str, parts: Sequence[Part], title: str = "") -> None:
+        self._title = title
         self._abstract = abstract
         self._parts = parts
         self.states = pieces(parts)
         """All its pieces, unit vectors of shape (n, 64)."""
+
+    def is_of(self, paper: Paper) -> bool:
+        """Whether the paper's words are those that were read."""
+        return self._abstract == paper.abstract and self._title == paper.title
 
     @cached_property
     def passages(self) -> list[Passage]:
@@ -61,7 +66,7 @@ class Readings:
     def __init__(self, catalog: Catalog, reader: Reader) -> None:
         self._catalog = catalog
         self._reader = reader
-        self._kept: OrderedDict[tuple[str, str], ReadPaper] = OrderedDict()
+        self._kept: OrderedDict[str, ReadPaper] = OrderedDict()
         self._lock = Lock()
 
     @property
@@ -103,23 +108,34 @@ class Readings:
 
     def read(self, papers: Sequence[Paper]) -> dict[str, ReadPaper]:
         """Each paper as it was read, by paper id; what was never read is read now."""
-        with self._lock:
-            found = {p.paper_id: self._kept[_name(p)] for p in papers if _name(p) in self._kept}
-            for paper in papers:
-                if paper.paper_id in found:
-                    self._kept.move_to_end(_name(paper))
-        missing = [paper for paper in papers if paper.paper_id not in found]
-        if missing:
+        found = self._known(papers)
+        if missing := [paper for paper in papers if paper.paper_id not in found]:
             fresh = self._read(missing)
-            with self._lock:
-                self._kept.update({_name(p): fresh[p.paper_id] for p in missing})
-                while len(self._kept) > _KEPT:
-                    self._kept.popitem(last=False)
+            self._keep(fresh)
             found |= fresh
+        # In the order asked for: a sum over them does not depend on what was read before.
+        return {paper.paper_id: found[paper.paper_id] for paper in papers}
+
+    def _known(self, papers: Sequence[Paper]) -> dict[str, ReadPaper]:
+        found = {}
+        with self._lock:
+            for paper in papers:
+                kept = self._kept.get(paper.paper_id)
+                if kept and kept.is_of(paper):
+                    self._kept.move_to_end(paper.paper_id)
+                    found[paper.paper_id] = kept
         return found
 
+    def _keep(self, read: Mapping[str, ReadPaper]) -> None:
+        with self._lock:
+            for paper_id, one in read.items():
+                self._kept[paper_id] = one
+                self._kept.move_to_end(paper_id)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+
     def _read(self, papers: Sequence[Paper]) -> dict[str, ReadPaper]:
-        chunks = self._catalog.chunks_of([paper.paper_id for paper in papers])
+        chunks = self._chunks(papers)
         chunked = {chunk.paper_id for chunk in chunks}
         chunks += [whole(paper) for paper in papers if paper.paper_id not in chunked]
         texts = [chunk.embedded_text for chunk in chunks]
@@ -130,7 +146,18 @@ class Readings:
         pairs: dict[str, list[tuple[Chunk, Reading]]] = {paper.paper_id: [] for paper in papers}
         for chunk, text in zip(chunks, texts, strict=True):
             pairs[chunk.paper_id].append((chunk, read[text]))
-        return {p.paper_id: ReadPaper(p.abstract, parts_of(pairs[p.paper_id])) for p in papers}
+        return {
+            p.paper_id: ReadPaper(p.abstract, parts_of(pairs[p.paper_id]), p.title) for p in papers
+        }
+
+    def _chunks(self, papers: Sequence[Paper]) -> list[Chunk]:
+        words = {paper.paper_id: paper.abstract for paper in papers}
+        sql = f'SELECT chunk_id, paper_id, title, start, "end" FROM chunks WHERE paper_id {_IN}'
+        rows = self._catalog.database.rows(sql, (json.dumps(list(words)),))
+        return [
+            Chunk(chunk_id, paper_id, title, words[paper_id][start:end], start, end)
+            for chunk_id, paper_id, title, start, end in rows
+        ]
 
     def _stored(self, texts: Sequence[str]) -> dict[str, Reading]:
         keys = {_key(text): text for text in texts}
@@ -181,10 +208,6 @@ def _reading(pieces: bytes, starts: bytes, states: bytes) -> Reading:
     count = len(states) // STATE
     rows = np.frombuffer(states, np.int8).reshape(count, STATE)
     return Reading(_unpacked(pieces, count), _unpacked(starts, count), rows)
-
-
-def _name(paper: Paper) -> tuple[str, str]:
-    return paper.paper_id, _key(paper.title + "\n" + paper.abstract)
 
 
 def _key(text: str) -> str:

@@ -6,8 +6,11 @@ them; then the best are read together with the question, piece by piece (late.py
 
 import copy
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
+from math import sqrt
+from typing import NamedTuple
 
 import numpy as np
 
@@ -46,6 +49,14 @@ class Ranking:
     """Names in the question that no paper of the corpus has."""
     trouble: str = ""
     """What kept papers from being found that are there; empty where nothing did."""
+
+
+class _Candidates(NamedTuple):
+    """The papers that either engine found, best first: fused scores, and the reasons for them."""
+
+    fused: Mapping[str, float]
+    dense: Mapping[str, Reason]
+    lexical: Mapping[str, Reason]
 
 
 class Retriever:
@@ -95,15 +106,18 @@ class Retriever:
         if self._only is not None:
             allowed = self._only if allowed is None else allowed & self._only
         vector, asked = self._understood(question)
-        hits = self._candidates_of(question, vector, allowed, max(READ_TOGETHER, top_k))
-        read = self.readings.read([hit.paper for hit in hits])
+        found = self._candidates_of(question, vector, allowed, max(READ_TOGETHER, top_k))
+        # Of all that are read, the words will do.
+        papers = {paper.paper_id: paper for paper in self._catalog.texts(list(found.fused))}
+        read = self.readings.read(list(papers.values()))
         cover = {id_: coverage(asked, paper.states) for id_, paper in read.items()}
         late = _standardised(cover)
-        hits = [
-            replace(hit, score=hit.score + _LATE_WEIGHT * late[hit.paper.paper_id]) for hit in hits
-        ]
-        hits.sort(key=lambda hit: (-hit.score, hit.paper.paper_id))
-        ranked = tuple(replace(hit, rank=rank) for rank, hit in enumerate(hits[:top_k], 1))
+        scores = {id_: found.fused[id_] + _LATE_WEIGHT * late[id_] for id_ in papers}
+        best = {id_: papers[id_] for id_ in _best(scores, top_k)}
+        ranked = tuple(
+            ScoredPaper(paper, rank, scores[id_], found.dense.get(id_), found.lexical.get(id_))
+            for rank, (id_, paper) in enumerate(self._in_full(best).items(), 1)
+        )
         foreign = tuple(name for name in names(question) if not self._has(name))
         return Ranking(question, asked, ranked, Passages(read), cover, foreign, self._index.trouble)
 
@@ -114,7 +128,7 @@ class Retriever:
     def _has(self, name: str) -> bool:
         """Whether any paper has the whole name, however it is hyphenated."""
         hits = self._index.lexical.search(name, _NAMESAKES, self._only)
-        papers = self._catalog.papers([hit.paper_id for hit in hits])
+        papers = self._catalog.texts([hit.paper_id for hit in hits])
         return any(has_name(paper, name) for paper in papers)
 
     def named(self, question: str) -> dict[str, str]:
@@ -159,43 +173,53 @@ class Retriever:
 
     def _understood(self, question: str) -> tuple[Vectors, Query]:
         """The question's vector and its pieces; the shipped encoder gives both in one pass."""
-        encoder, reader = self._encoder, self.readings.reader
-        if not isinstance(encoder, ReadingEncoder) or encoder.identity != reader.identity:
-            return encoder.encode([question])[0], query(reader, question)
-        vectors, (reading,) = encoder.encode_and_read([question])
+        reader, both = self.readings.reader, self._reading_encoder
+        if both is None:
+            return self._encoder.encode([question])[0], query(reader, question)
+        vectors, (reading,) = both.encode_and_read([question])
         return vectors[0], query_of(reading, reader.weights(reading.pieces))
+
+    @cached_property
+    def _reading_encoder(self) -> ReadingEncoder | None:
+        encoder = self._encoder
+        is_same = encoder.identity == self.readings.reader.identity
+        return encoder if is_same and isinstance(encoder, ReadingEncoder) else None
 
     def _candidates_of(
         self, question: str, vector: Vectors, allowed: set[str] | None, at_most: int
-    ) -> list[ScoredPaper]:
-        """The best of what either engine finds, with the fused score."""
+    ) -> _Candidates:
+        """The best of what either engine finds."""
         if allowed is not None and not allowed:
-            return []
+            return _Candidates({}, {}, {})
         dense = self._dense(vector, allowed)
         hits = self._index.lexical.search(question, self._candidates, allowed)
         lexical = {hit.paper_id: hit.score for hit in hits}
         fused = _fused(dense, lexical, self._dense_weight)
-        by_meaning, by_words = _reasons(dense), _reasons(lexical)
-        # Only the papers that will be read are fetched.
-        best = sorted(fused, key=lambda id_: (-fused[id_], id_))[:at_most]
-        return [
-            ScoredPaper(
-                paper,
-                rank=0,
-                score=fused[paper.paper_id],
-                dense=by_meaning.get(paper.paper_id),
-                lexical=by_words.get(paper.paper_id),
-            )
-            for paper in self._catalog.papers(best)
-        ]
+        best = {id_: fused[id_] for id_ in _best(fused, at_most)}
+        return _Candidates(best, _reasons(dense, best), _reasons(lexical, best))
+
+    def _in_full(self, texts: Mapping[str, Paper]) -> dict[str, Paper]:
+        """The papers with all that is known of them, their words as they were ranked."""
+        known = {paper.paper_id: paper for paper in self._catalog.papers(list(texts))}
+        return {id_: _with_words_of(paper, known.get(id_, paper)) for id_, paper in texts.items()}
 
     def _dense(self, vector: Vectors, allowed: set[str] | None) -> dict[str, float]:
         """A paper's score is that of its nearest chunk."""
         chunks = self._index.store.nearest(vector, self._candidates * _CHUNKS_A_PAPER, allowed)
         best: dict[str, float] = {}
-        for hit in chunks:
-            best.setdefault(hit.paper_id, hit.score)
-        return dict(list(best.items())[: self._candidates])
+        for _, paper_id, score in chunks:
+            if paper_id not in best:
+                best[paper_id] = score
+                if len(best) == self._candidates:
+                    break
+        return best
+
+
+def _with_words_of(read: Paper, paper: Paper) -> Paper:
+    if (read.title, read.abstract) == (paper.title, paper.abstract):
+        return paper
+    # Somebody changed it meanwhile: what is quoted of it must be what was read of it.
+    return replace(paper, title=read.title, abstract=read.abstract)
 
 
 def has_name(paper: Paper, name: str) -> bool:
@@ -204,6 +228,8 @@ def has_name(paper: Paper, name: str) -> bool:
     >>> has_name(Paper("id", "LSTM nets", "Tried on CIFAR-10."), "CIFAR10")
     True
     """
+    if name in paper.abstract or name in paper.title:
+        return True
     return _letters(name).removesuffix("s") in _letters(f"{paper.title} {paper.abstract}")
 
 
@@ -211,15 +237,17 @@ def _letters(text: str) -> str:
     return _NO_LETTER.sub("", text.casefold())
 
 
-def _fused(
-    dense: Mapping[str, float], lexical: Mapping[str, float], weight: float
-) -> dict[str, float]:
+def _fused(dense: dict[str, float], lexical: dict[str, float], weight: float) -> dict[str, float]:
     by_meaning, by_words = _standardised(dense), _standardised(lexical)
-    return {
-        paper_id: 2 * weight * by_meaning.get(paper_id, _LOWEST)
-        + 2 * (1 - weight) * by_words.get(paper_id, _LOWEST)
-        for paper_id in dict.fromkeys((*dense, *lexical))
+    of_meaning, of_words = 2 * weight, 2 * (1 - weight)
+    fused = {
+        paper_id: of_meaning * score + of_words * by_words.get(paper_id, _LOWEST)
+        for paper_id, score in by_meaning.items()
     }
+    for paper_id, score in by_words.items():
+        if paper_id not in fused:
+            fused[paper_id] = of_meaning * _LOWEST + of_words * score
+    return fused
 
 
 def _standardised(scores: Mapping[str, float]) -> dict[str, float]:
@@ -227,10 +255,18 @@ def _standardised(scores: Mapping[str, float]) -> dict[str, float]:
     if not scores:
         return {}
     values = np.array(list(scores.values()))
-    standard = (values - values.mean()) / (values.std() or 1.0)
+    # What numpy's own mean and deviation come to, without their preliminaries.
+    values -= np.add.reduce(values) / len(values)
+    deviation = sqrt(np.add.reduce(values * values) / len(values))
+    standard = values / (deviation or 1.0)
     return dict(zip(scores, np.maximum(standard, _LOWEST).tolist(), strict=True))
 
 
-def _reasons(scores: Mapping[str, float]) -> dict[str, Reason]:
-    ordered: Sequence[str] = sorted(scores, key=lambda id_: (-scores[id_], id_))
-    return {id_: Reason(rank, scores[id_]) for rank, id_ in enumerate(ordered, 1)}
+def _best(scores: Mapping[str, float], most: int) -> list[str]:
+    """The papers of the highest scores, equals by their ids."""
+    return [id_ for _, id_ in sorted([(-score, id_) for id_, score in scores.items()])[:most]]
+
+
+def _reasons(scores: Mapping[str, float], wanted: Container[str]) -> dict[str, Reason]:
+    ordered = enumerate(_best(scores, len(scores)), 1)
+    return {id_: Reason(rank, scores[id_]) for rank, id_ in ordered if id_ in wanted}

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from assistant.encoder import MODELS, MiniLM, OpenAIEncoder
+from assistant.encoder import MODELS, MiniLM, OpenAIEncoder, counting
 from assistant.errors import (
     ConfigError,
     ProviderAuthError,
@@ -24,6 +26,9 @@ from assistant.errors import (
 )
 
 WORDS = "transformers attend to every token of a sequence and so cost grows with its square "
+
+_SIGNS = "aZ9 -.[]SEP'\t\n\u00a0\u0301\u00e9\u4e2d\u2028\x00\x1c"
+_TWO_AT_ONCE = MiniLM(threads=2)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +51,7 @@ def test_vectors_are_of_unit_length_and_near_where_the_meaning_is(minilm: MiniLM
 
 def test_the_vector_of_a_text_does_not_depend_on_its_neighbours(minilm: MiniLM) -> None:
     texts = [WORDS * (number % 7) + str(number) for number in range(20)]
-    together = minilm.encode(texts)
+    together = _TWO_AT_ONCE.encode(texts)
     for text, vector in zip(texts, together, strict=True):
         assert np.array_equal(minilm.encode([text])[0], vector)
 
@@ -59,6 +64,38 @@ def test_pieces_are_counted_without_the_special_ones(minilm: MiniLM) -> None:
     assert minilm.count("hello world") == 2
     assert minilm.count("") == 0
     assert minilm.count("word " * 1000) == 1000
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.one_of(st.text(), st.text(_SIGNS)), max_size=4))
+def test_pieces_of_many_texts_are_as_many_as_those_of_each(texts: list[str]) -> None:
+    assert _TWO_AT_ONCE.counts(texts) == [_TWO_AT_ONCE.count(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Text is cut at [SEP] and [CLS] alone, not at [sep].",
+        "x" * 101 + " is no word, U-Net's 3.5x is 5",
+        "caf\u00e9s of\u00a0Krak\u00f3w\u2014\u2018quotes\u2019 a\u0301 \u0301b \u795e\u7ecf net",
+        "tabs\tand\nlines, a\x00b and a\x1cb, a \ud800 half",
+    ],
+)
+def test_pieces_are_those_of_the_tokenizer_in_any_script(text: str) -> None:
+    assert _TWO_AT_ONCE.counts([text, text[3:]]) == [
+        _TWO_AT_ONCE.count(text),
+        _TWO_AT_ONCE.count(text[3:]),
+    ]
+
+
+def test_what_is_known_of_words_is_bounded_and_stays_right(
+    minilm: MiniLM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "_MOST_KNOWN", 3)
+    texts = ["unbelievably long words", "of unbelievably many texts", "words of many"]
+    for text in texts * 2:
+        assert minilm.counts([text]) == [minilm.count(text)]
+    assert len(minilm._counting._known) <= 3 + 1
 
 
 def test_a_question_of_100_000_characters_is_cut_and_quick(minilm: MiniLM) -> None:

@@ -2,7 +2,17 @@ import numpy as np
 import pytest
 from corpora import minilm
 
-from assistant.late import Part, best_matches, coverage, parts_of, passages, pieces, query, unit
+from assistant.late import (
+    Part,
+    Query,
+    best_matches,
+    coverage,
+    parts_of,
+    passages,
+    pieces,
+    query,
+    unit,
+)
 from assistant.readings import states_of
 from assistant.schema import Chunk
 
@@ -30,6 +40,18 @@ def test_each_piece_of_a_question_finds_its_best_match_and_counts_by_its_weight(
     assert best_matches(asked, states) == pytest.approx((asked.states @ states.T).max(axis=1))
     assert coverage(asked, asked.states) == pytest.approx(1.0)
     assert coverage(asked, states) < 0.9
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 40, 61])
+@pytest.mark.parametrize("width", [0, 1, 15])
+def test_the_best_match_is_the_best_however_many_pieces_there_are(count: int, width: int) -> None:
+    random = np.random.default_rng(count)
+    states = unit(random.integers(-127, 128, (count, 64)).astype(np.int8))
+    asked = Query(states[:width], np.ones(min(width, count), np.float32), np.arange(width))
+    if count:
+        found = best_matches(asked, states)
+        assert found.tolist() == (states @ asked.states.T).max(axis=0).tolist()
+    assert best_matches(asked, states).shape == (min(width, count),)
 
 
 def test_stop_words_tell_nothing() -> None:

@@ -12,7 +12,7 @@
 6  readings  generation  contents  relevance  gathering  removed  mentions
 5  corpus  catalog  chunking  encoder  store  lexical  llm  prompts  citations  late  question
 4  sightings
-3  rows  journal  budget  export  feedback  least  orders  restored  titles  blended
+3  rows  journal  budget  export  feedback  least  orders  recall  restored  titles  blended
 2  config  records  tokens  sentences  words  logistic  period  lookup  damage  database  marks
    trees  clock  stream
 1  identifiers  tables
@@ -39,7 +39,7 @@ LAYERS = {
             "identifiers tables",
             "config records tokens sentences words logistic period lookup damage database marks"
             " trees clock stream",
-            "rows journal budget export feedback least orders restored titles blended",
+            "rows journal budget export feedback least orders recall restored titles blended",
             "sightings",
             "corpus catalog chunking encoder store lexical llm prompts citations late question",
             "readings generation contents relevance gathering removed mentions",

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from corpora import BEES, OWLS, Corpus, minilm
+from fakes import FakeEncoder
 from numpy.typing import NDArray
 
 from assistant import readings as readings_module
@@ -120,6 +121,13 @@ def test_the_longest_unasked_is_forgotten_first(
     assert len(reader.seen) == 4
 
 
+def test_readings_come_in_the_order_asked_for_whatever_was_read_before(catalog: Catalog) -> None:
+    readings = Readings(catalog, Watched())
+    readings.of([paper("bat"), paper("mouse")])
+    asked = [paper(name) for name in ("owl", "mouse", "cat", "bat")]
+    assert list(readings.read(asked)) == ["owl", "mouse", "cat", "bat"]
+
+
 def test_no_papers_give_nothing(catalog: Catalog) -> None:
     assert Readings(catalog, Watched()).of([]) == {}
     assert states_of([]).shape == (0, 64)
@@ -156,9 +164,12 @@ def test_what_is_read_beside_a_planted_order_is_what_would_be_read_without_it(
 
 
 def test_the_index_reads_no_order_either(catalog: Catalog) -> None:
-    encoding = Encoding(catalog, minilm(), None)
-    clean, dirty = "Owls\nThey hunt at night.", f"Owls\nThey hunt at night. {ORDER}"
-    assert np.array_equal(encoding._of([clean])[0], encoding._of([dirty])[0])
+    encoder, said = FakeEncoder(), f"They hunt at night. {ORDER}"
+    catalog.set_papers([Paper("owls", "Owls", said)])
+    Encoding(catalog, encoder, None).of(["owls"], lambda done: None)
+    assert [text.rstrip() for text in encoder.read] == ["Owls\nThey hunt at night."]
+    # It is kept for the words as they stand.
+    assert catalog.known_texts(encoder.identity, [f"Owls\n{said}"]) == {f"Owls\n{said}"}
     alone = f"{ORDER}\nThey hunt at night."
     assert as_read(alone) == alone, "a chunk needs a subject"
     assert as_read(f"Owls. {ORDER}\nThey hunt.").split() == ["Owls.", "They", "hunt."]

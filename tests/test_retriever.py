@@ -1,4 +1,5 @@
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,18 @@ def test_a_ranking_holds_what_was_read_of_each_paper(corpus: Corpus) -> None:
     first = ranking.papers[0].paper
     assert ranking.passages[first.paper_id][0].text == first.abstract.split(". ")[0] + "."
     assert ranking.coverages[first.paper_id] == max(ranking.coverages.values()) > 0.8
+
+
+def test_a_paper_that_changes_while_it_is_ranked_keeps_the_words_it_was_ranked_by(
+    corpus: Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owls = corpus.paper(OWLS)
+    later = replace(owls, abstract="Owls sleep.", date="2024")
+    monkeypatch.setattr(corpus.catalog, "papers", lambda ids: [later])
+    first, second = corpus.retriever.retrieve("How many flight calls does OwlEar detect?", 2)
+    assert first.paper == replace(owls, date="2024")
+    # The other one is gone by now.
+    assert second.paper.abstract
 
 
 @pytest.mark.parametrize("question", ["the", "", "???", '"title:(AND', "Ω ≈ ∇", "🙂", "x" * 5_000])

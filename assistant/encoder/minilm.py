@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from assistant.encoder.counting import Counting
 from assistant.errors import ConfigError
 from assistant.schema import EncoderIdentity, Reading, Vectors
 
@@ -57,9 +58,7 @@ class MiniLM:
 
     def counts(self, texts: Sequence[str]) -> list[int]:
         """Word pieces of each text, on all cores."""
-        valid = [_valid(text) for text in texts]
-        encodings = self._tokenizer.encode_batch_fast(valid, add_special_tokens=False)
-        return [len(encoding) for encoding in encodings]
+        return self._counting.of([_valid(text) for text in texts])
 
     def count(self, text: str) -> int:
         """Word pieces of `text`, without the two special ones."""
@@ -106,8 +105,13 @@ class MiniLM:
         threads = min(self._threads, len(encodings))
         if threads < 2:
             return [self._one(encoding) for encoding in encodings]
+        # The longest first, so that at the end no core waits long for another.
+        order = sorted(range(len(encodings)), key=lambda at: -len(encodings[at].ids))
         with ThreadPoolExecutor(threads, "encoder") as pool:
-            return list(pool.map(self._one, encodings))
+            made = dict(
+                zip(order, pool.map(self._one, [encodings[at] for at in order]), strict=True)
+            )
+        return [made[at] for at in range(len(encodings))]
 
     def _one(self, encoding: Any) -> tuple[Vectors, Reading]:
         runs = [self._run(window) for window in _windows(encoding.ids, self.max_pieces)]
@@ -140,6 +144,10 @@ class MiniLM:
         tokenizer.no_padding()
         tokenizer.no_truncation()
         return tokenizer
+
+    @cached_property
+    def _counting(self) -> Counting:
+        return Counting(self._tokenizer)
 
     @cached_property
     def _session(self) -> Any:
