@@ -155,13 +155,13 @@ class Retriever:
         """The one paper whose title has the phrase."""
         hits = self._index.lexical.search(phrase, _NAMESAKES, self._only)
         wanted = re.compile(rf"(?<![\w-]){re.escape(phrase)}(?![\w-])", re.IGNORECASE)
-        papers = self._catalog.papers([hit.paper_id for hit in hits])
+        papers = self._catalog.texts([hit.paper_id for hit in hits])
         owners = [paper.paper_id for paper in papers if wanted.search(paper.title)]
         return owners[0] if len(owners) == 1 else None
 
     def _home(self, name: str) -> str | None:
         hits = self._index.lexical.search(name, _NAMESAKES, self._only)
-        papers = self._catalog.papers([hit.paper_id for hit in hits])
+        papers = self._catalog.texts([hit.paper_id for hit in hits])
         word = re.compile(rf"(?<![\w-]){re.escape(name)}(?![\w-])", re.IGNORECASE)
         owners = [p for p in papers if word.match(p.title) and _BY_NAME.match(p.title, len(name))]
         if not owners and sum(has_name(paper, name) for paper in papers) > _SHARED:
