@@ -31,7 +31,7 @@ MOST = 40
 FEWEST = 30
 """Papers; of fewer nothing is fitted."""
 _LOW = 0.1
-_USUAL = 1.062
+_USUAL = 1.177
 """What this share of the questions made of the shipped corpus stays below, in log-odds."""
 _OWN = 100
 """So many questions of a corpus weigh as much as all that the shipped floor was fitted on."""

@@ -24,7 +24,7 @@ from evals.trees import exported
 
 Floats = NDArray[np.float64]
 
-ALLOWED = 0.05
+ALLOWED = 0.04
 """The share of answerable questions that a probability of a half may decline."""
 # Inverse strengths of the ridge.
 _OF_REFUSAL = 0.1

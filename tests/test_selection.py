@@ -89,7 +89,15 @@ def test_the_closer_the_second_paper_the_more_of_it_is_worth_its_words(corpus: C
         assert [hit for hit, _ in rest] == list(near.papers[1:2]) * bool(rest)
         return sum(len(few) for _, few in rest)
 
-    assert of_second(0.0) > of_second(4.0) == 0
+    assert of_second(0.0) >= of_second(2.9) == 1
+    assert of_second(4.0) == 0
+
+
+def test_a_close_second_paper_takes_no_words_that_are_not_there(corpus: Corpus) -> None:
+    question = "What freezes in the sensors of compost heaps?"
+    near = scored(rank(corpus, question), 5.0, 2.1)
+    assert len(quoted(quoting_model(), near, question, [], 80)) == 2
+    assert len(quoted(quoting_model(), near, question, [], 5)) == 1
 
 
 def test_a_lone_paper_has_no_second(corpus: Corpus) -> None:
