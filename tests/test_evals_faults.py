@@ -279,8 +279,7 @@ def test_a_retriever_that_is_switched_off_is_named(
 ) -> None:
     index = replace(parts.index, lexical=NoWords(), store=Farthest(parts.index.store))  # type: ignore[arg-type]
     deaf = Retriever(parts.catalog, index, parts.readings.reader, parts.readings)  # type: ignore[arg-type]
-    answerer = replace(parts, retriever=deaf).pipeline(shipped())
-    rows = ask_all(answerer, samples, judge=judge)
+    rows = ask_all(replace(parts, retriever=deaf).pipeline(shipped()), samples, judge=judge)
     assert "r_at_1" in missed_keys(rows)
     assert grown(whole, rows) == "not_retrieved"
 

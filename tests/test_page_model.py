@@ -76,13 +76,18 @@ def test_a_sentence_that_is_not_supported_is_marked_with_the_reason_in_words(
     assert visit.grave() == []
 
 
-def test_text_streams_and_can_be_stopped_and_what_came_is_said_to_be_partial(
-    visit: Visit, server: Provider
-) -> None:
+def begin(visit: Visit, server: Provider) -> None:
+    """An answer is under way that takes its time."""
     server.enqueue(slowly)
     visit.page.locator(QUESTION).fill(SERVING)
     visit.page.locator(QUESTION).press("Enter")
     visit.page.locator("#live .turn[aria-busy=true]").get_by_text("word3").wait_for()
+
+
+def test_text_streams_and_can_be_stopped_and_what_came_is_said_to_be_partial(
+    visit: Visit, server: Provider
+) -> None:
+    begin(visit, server)
     early = visit.page.locator("#live .streaming").inner_text()
     visit.page.get_by_role("button", name="Stop").click()
     visit.turns(1)
@@ -98,10 +103,7 @@ def test_text_streams_and_can_be_stopped_and_what_came_is_said_to_be_partial(
 def test_who_leaves_for_a_new_conversation_ends_the_answer_and_finds_it_later(
     visit: Visit, server: Provider
 ) -> None:
-    server.enqueue(slowly)
-    visit.page.locator(QUESTION).fill(SERVING)
-    visit.page.locator(QUESTION).press("Enter")
-    visit.page.locator("#live .turn[aria-busy=true]").get_by_text("word3").wait_for()
+    begin(visit, server)
     visit.page.get_by_role("button", name="New conversation").click()
     visit.page.wait_for_selector("#transcript .opening")
     server.enqueue(says(STORES))
@@ -116,10 +118,7 @@ def test_who_leaves_for_a_new_conversation_ends_the_answer_and_finds_it_later(
 def test_the_conversation_of_an_answer_under_way_can_be_deleted(
     visit: Visit, server: Provider
 ) -> None:
-    server.enqueue(slowly)
-    visit.page.locator(QUESTION).fill(SERVING)
-    visit.page.locator(QUESTION).press("Enter")
-    visit.page.locator("#live .turn[aria-busy=true]").get_by_text("word3").wait_for()
+    begin(visit, server)
     visit.page.get_by_role("button", name="Stop").click()
     visit.turns(1)
     visit.last('[data-act="retry"]').first.wait_for()
